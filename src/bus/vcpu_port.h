@@ -1,0 +1,43 @@
+/* bus/vcpu_port.h - the pins of a processor: how the rest reaches a vCPU.
+ *
+ * Interrupt controllers and the machine set event bits from any thread; the
+ * vCPU's own thread looks at `events` between blocks of instructions and acts.
+ * vcpu_raise() also wakes a halted vCPU.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BUS_VCPU_PORT_H
+#define BUS_VCPU_PORT_H
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum vcpu_event {
+	VCPU_INTR = 1 << 0,	/* level: intc_ops.ack would give a vector */
+	VCPU_NMI = 1 << 1,	/* edge: the vCPU clears it when it takes it */
+	VCPU_INIT = 1 << 2,	/* edge */
+	VCPU_SIPI = 1 << 3,	/* edge, with sipi_vector */
+	VCPU_SMI = 1 << 4,	/* edge */
+	VCPU_PAUSE = 1 << 5,	/* level: park until cleared (stop, reset) */
+	VCPU_SYNC = 1 << 6,	/* edge: requests of other vCPUs wait */
+	VCPU_QUIT = 1 << 7,	/* level: the thread ends */
+};
+
+struct vcpu_port {
+	_Atomic uint32_t events;
+	_Atomic uint8_t sipi_vector;
+	unsigned index;		/* 0 is the boot processor */
+	void (*wake)(struct vcpu_port *p);
+};
+
+static inline void vcpu_raise(struct vcpu_port *p, uint32_t event)
+{
+	if (!(atomic_fetch_or(&p->events, event) & event))
+		p->wake(p);
+}
+
+static inline void vcpu_lower(struct vcpu_port *p, uint32_t event)
+{
+	atomic_fetch_and(&p->events, ~event);
+}
+#endif
