@@ -2,13 +2,9 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include "base/err.h"
+#include "base/test.h"
 
 static void context_goes_in_front(void **state)
 {
@@ -19,11 +15,4 @@ static void context_goes_in_front(void **state)
 	assert_string_equal(e.text, "disk0: size 9 is over 8");
 }
 
-int main(void)
-{
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(context_goes_in_front),
-	};
-
-	return cmocka_run_group_tests_name("err", tests, NULL, NULL);
-}
+TEST_MAIN("err", TEST(context_goes_in_front))
