@@ -28,6 +28,7 @@ enum prop_kind {
 	PROP_SIZE,	/* uint64_t with K, M, G suffixes */
 	PROP_STR,	/* char *, owned by the device */
 	PROP_STREAM,	/* struct stream *, borrowed: -device X,chardev=ID */
+	PROP_PCI_ADDR,	/* int32_t: SLOT or SLOT.FN in hex, -1 for any */
 };
 
 struct prop {
@@ -35,7 +36,7 @@ struct prop {
 	enum prop_kind kind;
 	size_t offset;
 	uint64_t preset;
-	const char *help;
+	const char *help;	/* NULL where QEMU says nothing either */
 };
 
 struct field {
@@ -52,13 +53,18 @@ struct device {
 
 enum device_bus { BUS_NONE, BUS_ISA, BUS_PCI };
 
+/* The headings of -device help, in QEMU's order. */
+enum device_category { DEVICE_BRIDGE, DEVICE_INPUT, DEVICE_MISC };
+
 struct device_class {
 	const char *name;	/* QEMU's name: "isa-serial" */
-	const char *summary;
+	const char *summary;	/* QEMU's "desc", NULL where it has none */
+	enum device_category category;
 	enum device_bus bus;	/* printed by -device help */
 	bool user_creatable;	/* may follow -device */
 	size_t size;
 	const struct prop *props;	/* ends with .name = NULL; may be NULL */
+	const struct prop *bus_props;	/* likewise: pci_props, or NULL */
 	const struct field *state;	/* likewise */
 	int (*attach)(struct device *d, struct err *e);
 	void (*reset)(struct device *d);
