@@ -32,6 +32,10 @@ static inline bool log_on(enum log_category c)
 	return __builtin_expect(log_mask & c, 0);
 }
 
+/* The name in front of each message: "husk" until told.  Borrowed. */
+void log_set_program(const char *name);
+const char *log_program(void);
+
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -40,11 +44,29 @@ void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_write(enum log_category c, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* One line about a guest mistake: LOG_GUEST_ERRORS, and at most
+ * LOG_SITE_LINES a second from each place that calls it. */
+#define LOG_SITE_LINES 20
+struct log_site {
+	_Atomic int64_t second;		/* of the lines counted below */
+	_Atomic uint32_t lines;
+};
+void log_guest_at(struct log_site *site, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+#define log_guest(...)                                                        \
+	do {                                                                  \
+		static struct log_site log_site_;                             \
+									      \
+		if (log_on(LOG_GUEST_ERRORS))                                 \
+			log_guest_at(&log_site_, __VA_ARGS__);                \
+	} while (0)
+
 /* -d a,b,c: sets log_mask.  "help" is the caller's to handle. */
 int log_set_categories(const char *list, struct err *e);
-/* -D file: takes nothing, copies the name. */
+/* -D file: written from now on; the file starts empty. */
 int log_set_file(const char *path, struct err *e);
-/* Name and meaning of category row n, for -d help; false past the end. */
+/* Name and meaning of the nth category there is, for -d help; false past the
+ * last. */
 bool log_category_row(unsigned n, const char **name, const char **help);
 
 #endif

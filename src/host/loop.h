@@ -25,12 +25,19 @@ void loop_set_bracket(struct loop *l, void (*enter)(void *ctx),
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };
 
-/* Call ready(ctx, events) when fd has one of `events`.  Any thread. */
+/* Call ready(ctx, events) when fd has one of `events`.  Any thread.  A hangup
+ * or an error also counts as readable and writable, if those were asked for,
+ * so that the next read() or write() tells.  A regular file is always ready.
+ * Watch an fd once; with events 0 the watch sleeps. */
 struct loop_watch *loop_watch(struct loop *l, int fd, unsigned events,
 			      void (*ready)(void *ctx, unsigned events),
 			      void *ctx);
 void loop_watch_change(struct loop_watch *w, unsigned events);
-/* No callback after this returns; loop thread only.  Does not close fd. */
+/* Call tick(ctx) every period_ms.  loop_unwatch() ends it. */
+struct loop_watch *loop_every(struct loop *l, unsigned period_ms,
+			      void (*tick)(void *ctx), void *ctx);
+/* No callback after this returns; loop thread only, or while the loop does not
+ * run.  Does not close fd.  w may be NULL. */
 void loop_unwatch(struct loop_watch *w);
 
 /* Monotonic host time in ns (CLOCK_MONOTONIC). */
@@ -44,11 +51,13 @@ void loop_set_alarm(struct loop *l, int64_t deadline_ns);
 /* Run fn(ctx) on the loop thread soon.  Any thread; not from a signal handler. */
 void loop_post(struct loop *l, void (*fn)(void *ctx), void *ctx);
 
-/* SIGINT, SIGTERM, SIGHUP and SIGCHLD arrive as calls on the loop thread. */
+/* SIGINT, SIGTERM, SIGHUP, SIGCHLD or SIGCONT arrive as calls on the loop
+ * thread.  Blocks the signal: call it before there are other threads. */
 int loop_on_signal(struct loop *l, int signo, void (*fn)(void *ctx, int signo),
 		   void *ctx, struct err *e);
 
 /* Until loop_quit(); returns what loop_quit() was given. */
 int loop_run(struct loop *l);
+/* Any thread; the first call's status stands. */
 void loop_quit(struct loop *l, int status);
 #endif
