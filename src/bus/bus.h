@@ -7,8 +7,8 @@
  *
  * Locks: one bus lock for all devices (docs/internals/locks.md).  bus_port_*
  * and bus_mmio_* take it; device code, timers and back-end callbacks run with
- * it held.  RAM lookups need no lock: the RAM map is an immutable snapshot
- * that a remap replaces (bus_generation tells caches to start again).
+ * it held; called with it held, they do not take it again.  RAM lookups need
+ * no lock, and bus_generation tells caches of them to start again.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -66,9 +66,11 @@ void bus_mmio_write(struct bus *b, gpa_t at, uint64_t v, unsigned size);
 /* ---- RAM and ROM ---- */
 
 /* Join `len` bytes at `hva` (page-aligned, borrowed until bus_free) to the
- * map.  readonly: guest writes are dropped. */
+ * map, in place of what was there.  readonly: guest writes are dropped. */
 int bus_map_ram(struct bus *b, gpa_t base, uint64_t len, uint8_t *hva,
 		bool readonly, struct err *e);
+/* Leave a hole there (which MMIO windows may answer). */
+int bus_unmap_ram(struct bus *b, gpa_t base, uint64_t len, struct err *e);
 
 struct ram_page {
 	uint8_t *hva;		/* of the 4 KiB page */
