@@ -11,14 +11,9 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/alloc.h"
+#include "base/num.h"
 #include "dev/core/device.h"
-
-static void *alloc_or_abort(void *p)
-{
-	if (!p)
-		abort();	/* set-up allocations do not fail */
-	return p;
-}
 
 static const struct prop *table_find(const struct prop *table, const char *name)
 {
@@ -68,60 +63,6 @@ static void store_number(struct device *d, const struct prop *p, uint64_t v)
 	}
 }
 
-static bool parse_bool(const char *s, uint64_t *out)
-{
-	static const char *const words[] = {
-		"on", "yes", "true", "y", "off", "no", "false", "n",
-	};
-
-	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-		if (!strcmp(s, words[i])) {
-			*out = i < 4;
-			return true;
-		}
-	return false;
-}
-
-/* Decimal or 0x; what follows the digits is left at *end. */
-static bool parse_digits(const char *s, const char **end, uint64_t *out)
-{
-	char *stop;
-
-	if (*s < '0' || *s > '9')
-		return false;
-	errno = 0;
-	*out = strtoull(s, &stop, strncasecmp(s, "0x", 2) ? 10 : 16);
-	*end = stop;
-	return errno == 0;
-}
-
-static bool parse_number(const char *s, uint64_t max, uint64_t *out)
-{
-	const char *end;
-
-	return parse_digits(s, &end, out) && *end == '\0' && *out <= max;
-}
-
-static bool parse_size(const char *s, uint64_t *out)
-{
-	static const char suffixes[] = "bkmgtp";
-	const char *end, *found;
-	unsigned shift;
-
-	if (!parse_digits(s, &end, out))
-		return false;
-	if (*end == '\0')
-		return true;
-	found = strchr(suffixes, *end | 0x20);
-	if (!found || end[1] != '\0')
-		return false;
-	shift = 10 * (unsigned)(found - suffixes);
-	if (*out > UINT64_MAX >> shift)
-		return false;
-	*out <<= shift;
-	return true;
-}
-
 /* "6", "06.0", "1f.7": slot and function in hex, kept as slot << 3 | fn. */
 static bool parse_pci_addr(const char *s, uint64_t *out)
 {
@@ -138,41 +79,57 @@ static bool parse_pci_addr(const char *s, uint64_t *out)
 }
 
 static const struct {
-	const char *type, *takes;
-	uint64_t max;
+	const char *type;
+	uint64_t max;		/* of the number kinds */
 } kinds[] = {
-	[PROP_BOOL] = { "bool", "'on' or 'off'", 1 },
-	[PROP_U8] = { "uint8", "a number from 0 to 255", UINT8_MAX },
-	[PROP_U16] = { "uint16", "a number from 0 to 65535", UINT16_MAX },
-	[PROP_U32] = { "uint32", "a number from 0 to 4294967295", UINT32_MAX },
-	[PROP_U64] = { "uint64", "a number below 2^64", UINT64_MAX },
-	[PROP_SIZE] = { "size", "a size below 16 EiB, such as 64K or 1G", 0 },
-	[PROP_STR] = { "str", "text", 0 },
-	[PROP_STREAM] = { "str", "the id of a chardev", 0 },
-	[PROP_PCI_ADDR] = { "int32", "SLOT or SLOT.FUNCTION, up to 1f.7", 0 },
+	[PROP_BOOL] = { "bool", 0 },
+	[PROP_U8] = { "uint8", UINT8_MAX },
+	[PROP_U16] = { "uint16", UINT16_MAX },
+	[PROP_U32] = { "uint32", UINT32_MAX },
+	[PROP_U64] = { "uint64", UINT64_MAX },
+	[PROP_SIZE] = { "size", 0 },
+	[PROP_STR] = { "str", 0 },
+	[PROP_STREAM] = { "str", 0 },
+	[PROP_PCI_ADDR] = { "int32", 0 },
 };
 
-static bool parse_value(enum prop_kind kind, const char *s, uint64_t *v)
+static int parse_value(const struct prop *p, const char *what, const char *s,
+		       uint64_t *v, struct err *e)
 {
-	switch (kind) {
-	case PROP_BOOL:		return parse_bool(s, v);
+	bool on = false;
+	int r;
+
+	switch (p->kind) {
+	case PROP_BOOL:
+		r = parse_bool(what, s, &on, e);
+		*v = on;
+		return r;
 	case PROP_U8:
 	case PROP_U16:
 	case PROP_U32:
-	case PROP_U64:		return parse_number(s, kinds[kind].max, v);
-	case PROP_SIZE:		return parse_size(s, v);
-	case PROP_PCI_ADDR:	return parse_pci_addr(s, v);
+	case PROP_U64:
+		return parse_u64(what, s, 0, kinds[p->kind].max, v, e);
+	case PROP_SIZE:
+		return parse_size(what, s, 1, v, e);
+	case PROP_PCI_ADDR:
+		if (parse_pci_addr(s, v))
+			return 0;
+		return fail(e, EINVAL, "%s: '%s' is not SLOT or SLOT.FUNCTION"
+			    " up to 1f.7", what, s);
 	case PROP_STR:
-	case PROP_STREAM:	break;
+	case PROP_STREAM:
+		break;
 	}
-	return false;
+	return fail(e, EINVAL, "%s: '%s' is the id of a chardev", what, s);
 }
 
 int device_set_prop(struct device *d, const char *name, const char *value,
 		    struct err *e)
 {
 	const struct prop *p = device_prop_find(d->class, name);
+	char what[64];
 	uint64_t v;
+	int r;
 
 	if (!p)
 		return fail(e, ENOENT, "%s has no property '%s'",
@@ -181,14 +138,14 @@ int device_set_prop(struct device *d, const char *name, const char *value,
 		char **at = prop_at(d, p);
 
 		free(*at);
-		*at = alloc_or_abort(strdup(value));
+		*at = xstrdup(value);
 		return 0;
 	}
-	if (!parse_value(p->kind, value, &v))
-		return fail(e, EINVAL, "%s.%s takes %s, not '%s'",
-			    d->class->name, name, kinds[p->kind].takes, value);
-	store_number(d, p, v);
-	return 0;
+	snprintf(what, sizeof(what), "%s.%s", d->class->name, name);
+	r = parse_value(p, what, value, &v, e);
+	if (r == 0)
+		store_number(d, p, v);
+	return r;
 }
 
 int device_set_stream(struct device *d, const char *name, struct stream *s,
@@ -213,7 +170,7 @@ static void store_presets(struct device *d, const struct prop *table)
 
 struct device *device_new(const struct device_class *c, struct bus *b)
 {
-	struct device *d = alloc_or_abort(calloc(1, c->size));
+	struct device *d = xcalloc(1, c->size);
 
 	d->class = c;
 	d->bus = b;
@@ -290,7 +247,7 @@ void device_print_classes(FILE *to)
 
 	while (device_classes[n])
 		n++;
-	sorted = alloc_or_abort(calloc(n + 1, sizeof(*sorted)));
+	sorted = xcalloc(n + 1, sizeof(*sorted));
 	n = 0;
 	for (const struct device_class *const *c = device_classes; *c; c++)
 		if ((*c)->user_creatable)
@@ -366,7 +323,7 @@ void device_print_props(const struct device_class *c, FILE *to)
 		fprintf(to, "There are no options for %s.\n", c->name);
 		return;
 	}
-	all = alloc_or_abort(calloc(n, sizeof(struct prop *)));
+	all = xcalloc(n, sizeof(struct prop *));
 	collect_props(all, c->props);
 	collect_props(all + own, c->bus_props);
 	qsort(all, n, sizeof(struct prop *), prop_cmp);

@@ -1,12 +1,20 @@
 /* dev/core/devices.c - the table of device models: one row each.
  *
  * A new model is found by -device, -device help and the boards as soon as it
- * has its row here.  Classes are declared by their own headers.
+ * has its row here and its declaration in devices.h.
  *
  * SPDX-License-Identifier: MIT
  */
-#include "dev/core/device.h"
+#include "dev/core/devices.h"
 
 const struct device_class *const device_classes[] = {
+	&i8042_class,
+	&isa_debug_exit_class,
+	&isa_debugcon_class,
+	&isa_serial_class,
+	&pc_testdev_class,
+	&port80_class,
+	&port92_class,
+	&pvpanic_class,
 	NULL,
 };

@@ -1,0 +1,17 @@
+/* dev/core/devices.h - the classes that devices.c lists, and where each is.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef DEV_CORE_DEVICES_H
+#define DEV_CORE_DEVICES_H
+#include "dev/core/device.h"
+
+extern const struct device_class i8042_class;		/* pc/i8042.c */
+extern const struct device_class isa_debug_exit_class;	/* pc/debugexit.c */
+extern const struct device_class isa_debugcon_class;	/* pc/debugcon.c */
+extern const struct device_class isa_serial_class;	/* pc/uart16550.c */
+extern const struct device_class pc_testdev_class;	/* pc/pctestdev.c */
+extern const struct device_class port80_class;		/* pc/port80.c */
+extern const struct device_class port92_class;		/* pc/port92.c */
+extern const struct device_class pvpanic_class;		/* pc/pvpanic.c */
+#endif
