@@ -27,6 +27,9 @@
 #include "cpu/x86/insn.def"
 #undef INSN
 
+/* The function of each row, in the order of insn_rows[] (exec_table.c). */
+extern const exec_fn exec_rows[];
+
 /* A faster function for this very form of the instruction, or NULL to use the
  * row's (select.c). */
 exec_fn exec_select(const struct insn *i);

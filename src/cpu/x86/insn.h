@@ -15,15 +15,20 @@
  *   modrm    ANY, no constraint (a ModRM byte is there only if an operand
  *            needs one); /0-/7 by E(n); with a memory operand only: M(n),
  *            MEM; with a register only: R(n), REG; one whole byte: B(0xc8).
+ *            REXB (90h only): REX.B is set.
  *            The more exact row wins: B, then R/M(n), E(n), REG/MEM, ANY.
  *   name     the mnemonic, Intel's, lower case
- *   exec     suffix of the interpreter's function: exec_<exec>()
+ *   exec     suffix of the interpreter's function: exec_<exec>(); see
+ *            exec_rows[] in cpu/interp/exec.h
  *   feature  enum feature without FEAT_; without it the row is not there
  *            (so TZCNT falls back to BSF)
  *   op1..4   operand codes, enum operand_code; op1 is the destination
- *   how      HOW_ bits below
- *   uses, sets, junk   FLAG_ masks read, written, left undefined; junk flags
- *            are a subset of sets and are not compared by the oracle
+ *   how      HOW_ bits below, written without HOW_; rows of one encoding
+ *            that differ in L0/L1, W0/W1, NO64/ONLY64 or NDS0 are alternatives
+ *   uses, sets, junk   FLAG_ masks (written without FLAG_) read, written,
+ *            left undefined; junk flags are a subset of sets and are not
+ *            compared by the oracle.  Flags that stay when a shift count is 0
+ *            are in uses.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -47,6 +52,7 @@ enum insn_prefix { PANY, PNP, P66, PF3, PF2 };
 #define MEM	0x400
 #define REG	0x500
 #define B(byte)	(0x600 | (byte))
+#define REXB	0x700
 
 /* Operand codes after SDM 2D appendix A.2.  Letter: where it is.  Suffix: how
  * wide it is.  Widths: b 1, w 2, d 4, q 8, v = 2/4/8 by operand size, z = 2/4
@@ -86,6 +92,7 @@ enum operand_code {
 	Ob, Ov,
 	/* fixed registers */
 	AL, CL, AX, DX, rAX,	/* rAX: by operand size */
+	eAX,			/* AX or EAX: z */
 	xES, xCS, xSS, xDS, xFS, xGS,
 	/* string operands: X is seg:[rSI], Y is ES:[rDI] */
 	Xb, Xv, Xz, Yb, Yv, Yz,
@@ -185,7 +192,6 @@ struct insn {
 
 struct insn_row {
 	const char *name;
-	exec_fn exec;
 	uint32_t how;
 	uint32_t uses, sets, junk;
 	uint16_t modrm;		/* constraint */
