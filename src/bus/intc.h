@@ -2,7 +2,8 @@
  *
  * Implemented by dev/pc/apic.c (the local APIC, with the 8259 pair behind its
  * LINT0), handed to each vCPU by the machine.  Called on vCPU threads without
- * the bus lock; the controller does its own locking.
+ * the bus lock; the controller does its own locking.  ack, msr_* and init may
+ * take the bus lock.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -27,5 +28,8 @@ struct intc_ops {
 	void (*init)(void *intc);
 	/* Initial APIC id, for CPUID leaves 1 and 0Bh. */
 	uint32_t (*id)(void *intc);
+	/* The guest's TSC is now clock_tsc() + offset (writes to the TSC or
+	 * to IA32_TSC_ADJUST): moves the TSC deadline. */
+	void (*tsc_offset)(void *intc, uint64_t offset);
 };
 #endif

@@ -30,6 +30,12 @@ struct vcpu_port {
 	void (*wake)(struct vcpu_port *p);
 };
 
+/* Which vCPU this thread runs: each vCPU thread says so once, before its first
+ * access to the bus.  The bus does not carry it, and the local APICs all
+ * answer at one address.  Threads that are no vCPU count as number 0. */
+void vcpu_set_current(unsigned index);
+unsigned vcpu_current(void);
+
 static inline void vcpu_raise(struct vcpu_port *p, uint32_t event)
 {
 	if (!(atomic_fetch_or(&p->events, event) & event))

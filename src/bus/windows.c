@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "bus/inside.h"
 
 /* ---- the lists ---- */
@@ -177,6 +178,14 @@ static void write_piece(const struct window *w, uint64_t at, uint64_t v,
 	w->ops->write(w->dev, off, v << 8 * skip, w->ops->min_size);
 }
 
+static void note_unanswered(const char *what, uint64_t at, unsigned size)
+{
+	if (log_on(LOG_GUEST_ERRORS))
+		log_write(LOG_GUEST_ERRORS,
+			  "bus: nobody answers a %u-byte %s 0x%" PRIx64, size,
+			  what, at);
+}
+
 uint32_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
 {
 	bool entered = bus_enter(b);
@@ -189,6 +198,8 @@ uint32_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
 
 		n = piece_size(w, at, size - done);
 		piece = w ? read_piece(w, at, n) : ones(n);
+		if (!w)
+			note_unanswered("read of port", at, n);
 		v |= (uint32_t)(piece << 8 * done);
 	}
 	bus_leave(b, entered);
@@ -206,6 +217,8 @@ void bus_port_write(struct bus *b, uint16_t port, uint32_t v, unsigned size)
 		n = piece_size(w, at, size - done);
 		if (w)
 			write_piece(w, at, v >> 8 * done, n);
+		else
+			note_unanswered("write to port", at, n);
 	}
 	bus_leave(b, entered);
 }
@@ -221,6 +234,8 @@ uint64_t bus_mmio_read(struct bus *b, gpa_t at, unsigned size)
 
 		n = piece_size(w, at + done, size - done);
 		piece = w ? read_piece(w, at + done, n) : ones(n);
+		if (!w)
+			note_unanswered("read of address", at + done, n);
 		v |= piece << 8 * done;
 	}
 	bus_leave(b, entered);
@@ -237,6 +252,8 @@ void bus_mmio_write(struct bus *b, gpa_t at, uint64_t v, unsigned size)
 		n = piece_size(w, at + done, size - done);
 		if (w)
 			write_piece(w, at + done, v >> 8 * done, n);
+		else
+			note_unanswered("write to address", at + done, n);
 	}
 	bus_leave(b, entered);
 }
