@@ -81,8 +81,8 @@ struct ram_page {
 /* The RAM behind a page; false where there is none (MMIO, a hole). */
 bool bus_ram_page(const struct bus *b, gpa_t at, struct ram_page *out);
 
-/* Every RAM page has one byte, *code, that a CPU engine sets (atomically) when
- * it keeps decoded instructions of that page.  Whoever writes such a page by
+/* Every RAM page has one byte, *code, in which a CPU engine sets bit n
+ * (atomically) when it keeps decoded instructions of bytes 512n to 512n+511.  Whoever writes such a page by
  * another way than the engine's own stores (DMA, loaders, gdb) goes through
  * bus_write(), which calls the hook so that engines drop what they decoded. */
 void bus_set_code_hook(struct bus *b,

@@ -15,6 +15,12 @@
 
 struct vcpus;
 
+/* Why a vCPU stops by itself. */
+enum vcpu_stop {
+	VCPU_STOP_SHUTDOWN,	/* triple fault */
+	VCPU_STOP_DEBUG,	/* breakpoint, watchpoint or step of gdb */
+};
+
 struct vcpu_config {
 	const char *accel;	/* "interp" */
 	const char *model;	/* the -cpu argument */
@@ -41,11 +47,19 @@ bool vcpus_paused(const struct vcpus *v);
 /* The RESET state for all; caller has paused them. */
 void vcpus_reset(struct vcpus *v);
 
+/* Run fn(other, arg) for every vCPU, c too, while all others stand between two
+ * blocks of instructions.  On c's thread, with no lock held. */
+void vcpu_exclusive(struct cpu *c, void (*fn)(struct cpu *other, void *arg),
+		    void *arg);
+/* How many vCPUs share c's machine (1 without a machine, in tests). */
+unsigned vcpu_siblings(const struct cpu *c);
+/* The engine's side: c is about to wait or may run again. */
+void vcpu_sync(struct cpu *c);		/* answer VCPU_SYNC */
+void vcpu_wait(struct cpu *c);		/* halted: until an event wakes it */
+/* c stops by itself: tell the machine, and park at the next event check. */
+void vcpu_stopped(struct cpu *c, enum vcpu_stop why);
+
 /* Told on the vCPU thread when it stops by itself. */
-enum vcpu_stop {
-	VCPU_STOP_SHUTDOWN,	/* triple fault */
-	VCPU_STOP_DEBUG,	/* breakpoint, watchpoint or step of gdb */
-};
 void vcpus_set_stop_handler(struct vcpus *v,
 			    void (*fn)(void *ctx, struct cpu *c,
 				       enum vcpu_stop why),

@@ -1,12 +1,16 @@
-/* cpu/interp/block.h - decoded instructions, kept by physical address.
+/* cpu/interp/block.h - decoded instructions, kept by where their bytes are.
  *
  * A block is a run of instructions within one 4 KiB page that ends at the
- * first HOW_END row, before a page end, or at BLOCK_MAX instructions.  It is
- * found by physical address and code mode.  Writes to a page that has blocks
- * come through code_written(), which drops the blocks that overlap the bytes.
+ * first HOW_END row, before the first instruction that crosses the page's end,
+ * or at BLOCK_MAX instructions.  It is found by host address of its first byte
+ * and code mode, so all linear addresses of a page share it.
  *
- * Each vCPU has its own cache; other vCPUs' stores reach it by
- * code_written() posting a request (cpu/vcpu.h).
+ * Each vCPU has a cache of its own, so lookups need no lock.  Before a vCPU
+ * decodes from a 512-byte line that no cache has code of, it sets the line's
+ * bit in the page's code byte (bus.h) and makes every vCPU drop its direct
+ * write access to the page; from then on stores there come through
+ * code_written(), which drops the blocks they touch in every cache.  Both use
+ * vcpu_exclusive() (cpu/vcpu.h), so no store slips in between.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,11 +21,11 @@
 #define BLOCK_MAX 32
 
 struct block {
-	uint64_t gpa;		/* of the first byte */
-	uint8_t mode;		/* enum code_mode */
-	uint8_t count;		/* instructions; 0 = dropped */
+	const uint8_t *hva;	/* of the first byte */
+	struct block *next_in_slot, *next_in_page;
 	uint16_t bytes;
-	struct block *next_in_page;
+	uint8_t mode;		/* enum code_mode */
+	uint8_t count;		/* instructions */
 	struct insn insn[];
 };
 
@@ -29,9 +33,16 @@ struct block_cache *block_cache_new(void);
 void block_cache_free(struct block_cache *b);
 void block_cache_flush(struct block_cache *b);
 
-/* The block at c->rip, decoded now if need be; raises what fetching raises. */
+/* The block at c->rip, decoded now if need be; raises what fetching raises.
+ * NULL: step this one (code outside RAM, a page crossing, past the limit). */
 const struct block *block_find(struct cpu *c);
-/* Decode the one instruction at c->rip into *out, uncached; raises likewise. */
+
+/* Decode the one instruction at c->rip into *out, uncached; raises what
+ * fetching and decoding it raise. */
 void block_decode_one(struct cpu *c, struct insn *out);
+
+/* Drop blocks that overlap [hva, hva+len); on c's own thread or with c held
+ * (vcpu_exclusive). */
+void block_drop(struct cpu *c, const uint8_t *hva, unsigned len);
 
 #endif

@@ -124,8 +124,9 @@ void tlb_flush_page(struct cpu *c, gva_t a);	/* INVLPG */
  * drop write tags that reach it.  Own thread, or a parked vCPU. */
 void tlb_protect_page(struct cpu *c, const uint8_t *hva_page);
 
-/* Called by mem.c before a store to a RAM page whose code byte is set; the
- * engine drops what it decoded from those bytes (interp/block.c). */
+/* Called by mem.c after a store to a RAM page whose code byte is not 0; the
+ * engine drops what it decoded from those bytes (interp/block.c).  May wait for
+ * other vCPUs: the caller holds no lock. */
 void code_written(struct cpu *c, uint64_t gpa, unsigned len);
 
 #endif

@@ -225,9 +225,11 @@ struct cpu {
 	/* ---- engine's own ---- */
 	struct block_cache *blocks;	/* interp/block.h */
 	struct thunk_cache *thunks;	/* interp/thunk.h */
+	struct vcpu *vcpu;		/* thread and parking; vcpu.c */
 	struct debug_points *debug;	/* gdb's breakpoints; x86/debug.h */
 	bool gdb_hit;			/* a gdb watchpoint was hit, at: */
 	gva_t gdb_hit_at;
+	bool gdb_resumed;		/* go past the breakpoint at rip */
 	uint64_t insn_count;		/* instructions executed */
 };
 
@@ -245,7 +247,11 @@ static inline void flags_set(struct cpu *c, uint32_t value, uint32_t mask)
 	c->arith = (f & FLAGS_LAHF) | FLAG_ONE;
 	c->of = f >> 11 & 1;
 	c->rflags = f & ~(FLAGS_ARITH | FLAG_ONE);
-	c->step = (c->step & ~STEP_TF) | (f & FLAG_TF ? STEP_TF : 0);
+	c->step &= ~STEP_TF;
+	if (f & FLAG_TF) {
+		c->step |= STEP_TF;
+		c->stop_block = 1;
+	}
 }
 
 static inline bool cpu_long_mode(const struct cpu *c)

@@ -1,0 +1,323 @@
+/* cpu/interp/block.c - see block.h
+ *
+ * Memory.  Blocks come from one arena and are never freed singly; when the
+ * arena is full the whole cache starts again, which costs less than keeping
+ * books.  Dropped blocks leave the lists and wait for that.
+ *
+ * A block may be dropped while it runs (the guest patches itself): its memory
+ * stays valid because a flush only happens in block_find(), between blocks,
+ * and stop_block makes the main loop leave it after the storing instruction.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "bus/bus.h"
+#include "cpu/interp/block.h"
+#include "cpu/interp/exec.h"
+#include "cpu/vcpu.h"
+
+#define ARENA_BYTES	(6 * MiB)
+#define BLOCK_SLOTS	(1u << 14)
+#define PAGE_SLOTS	(1u << 12)
+#define LINE_BITS	9		/* bytes per bit of a page's code byte */
+#define INSN_MAX	15
+
+struct block_cache {
+	struct block *slot[BLOCK_SLOTS];
+	struct block *page[PAGE_SLOTS];	/* mixed pages; blocks say which */
+	size_t used;
+	uint8_t arena[ARENA_BYTES] __attribute__((aligned(16)));
+};
+
+static unsigned slot_of(const uint8_t *hva, unsigned mode)
+{
+	uintptr_t a = (uintptr_t)hva;
+
+	return (a ^ a >> 13 ^ mode << 7) & (BLOCK_SLOTS - 1);
+}
+
+static unsigned page_slot_of(const uint8_t *hva)
+{
+	uintptr_t page = (uintptr_t)hva >> PAGE_BITS;
+
+	return (page ^ page >> 12) & (PAGE_SLOTS - 1);
+}
+
+struct block_cache *block_cache_new(void)
+{
+	return xcalloc(1, sizeof(struct block_cache));
+}
+
+void block_cache_free(struct block_cache *b)
+{
+	free(b);
+}
+
+void block_cache_flush(struct block_cache *b)
+{
+	memset(b->slot, 0, sizeof(b->slot));
+	memset(b->page, 0, sizeof(b->page));
+	b->used = 0;
+}
+
+/* ---- code bytes: which lines of a page have decoded code ---- */
+
+/* Bits of the lines that [hva, hva+len) touches within hva's page. */
+static uint8_t lines_of(const uint8_t *hva, unsigned len)
+{
+	unsigned first = ((uintptr_t)hva & ~PAGE_MASK) >> LINE_BITS;
+	unsigned last = (((uintptr_t)hva & ~PAGE_MASK) + len - 1) >> LINE_BITS;
+
+	return (uint8_t)((0xffu << first) & (0xffu >> (7 - last)));
+}
+
+static void drop_write_tags(struct cpu *c, void *arg)
+{
+	tlb_protect_page(c, arg);
+}
+
+/* From here on, stores to these bytes reach code_written(). */
+static void watch_lines(struct cpu *c, const struct ram_page *page, uint8_t lines)
+{
+	uint8_t had = __atomic_fetch_or(page->code, lines, __ATOMIC_SEQ_CST);
+
+	if (!had)
+		vcpu_exclusive(c, drop_write_tags, page->hva);
+}
+
+/* ---- dropping ---- */
+
+static void unlink_slot(struct block_cache *b, struct block *blk)
+{
+	struct block **p = &b->slot[slot_of(blk->hva, blk->mode)];
+
+	while (*p != blk)
+		p = &(*p)->next_in_slot;
+	*p = blk->next_in_slot;
+}
+
+void block_drop(struct cpu *c, const uint8_t *hva, unsigned len)
+{
+	struct block **p = &c->blocks->page[page_slot_of(hva)];
+
+	while (*p) {
+		struct block *blk = *p;
+
+		if (blk->hva < hva + len && hva < blk->hva + blk->bytes) {
+			*p = blk->next_in_page;
+			unlink_slot(c->blocks, blk);
+			c->stop_block = 1;
+		} else {
+			p = &blk->next_in_page;
+		}
+	}
+}
+
+struct written {
+	const uint8_t *hva;
+	unsigned len;
+	uint8_t lines;		/* out: lines of the page still in use */
+};
+
+static void drop_written(struct cpu *c, void *arg)
+{
+	struct written *w = arg;
+	const uint8_t *page = (const uint8_t *)((uintptr_t)w->hva & PAGE_MASK);
+
+	block_drop(c, w->hva, w->len);
+	for (struct block *b = c->blocks->page[page_slot_of(page)]; b;
+	     b = b->next_in_page)
+		if (b->hva >= page && b->hva < page + PAGE_SIZE)
+			w->lines |= lines_of(b->hva, b->bytes);
+}
+
+void code_written(struct cpu *c, uint64_t gpa, unsigned len)
+{
+	struct written w = { .len = len };
+	struct ram_page page;
+
+	if (!bus_ram_page(c->bus, gpa, &page))
+		return;
+	w.hva = page.hva + (gpa & ~PAGE_MASK);
+	if (!(__atomic_load_n(page.code, __ATOMIC_RELAXED) &
+	      lines_of(w.hva, len)))
+		return;
+	vcpu_exclusive(c, drop_written, &w);
+	__atomic_store_n(page.code, w.lines, __ATOMIC_SEQ_CST);
+}
+
+/* ---- decoding ---- */
+
+/* Checks that wait until the instruction runs, because they depend on more
+ * than its bytes and the code mode. */
+static void exec_guarded(struct cpu *c, const struct insn *i)
+{
+	uint32_t how = insn_how(i);
+
+	if ((how & HOW_PROT) && cpu_paragraph_mode(c))
+		fault_ud(c);
+	if ((how & HOW_CPL0) && c->cpl)
+		fault_gp0(c);
+	insn_exec[i->row](c, i);
+}
+
+static void choose_exec(struct insn *i)
+{
+	if (insn_how(i) & (HOW_CPL0 | HOW_PROT))
+		i->exec = exec_guarded;
+	else if (!(i->exec = exec_select(i)))
+		i->exec = insn_exec[i->row];
+}
+
+static gva_t code_linear(const struct cpu *c, uint64_t rip)
+{
+	if (c->mode == CODE64)
+		return rip;
+	return (uint32_t)(c->seg[CS].base + rip);
+}
+
+/* Bytes the code segment has from rip on, at most `want`. */
+static unsigned within_limit(const struct cpu *c, unsigned want)
+{
+	if (c->mode == CODE64)
+		return want;
+	if (c->rip > c->seg[CS].limit)
+		return 0;
+	if (c->seg[CS].limit - c->rip < want)
+		return (unsigned)(c->seg[CS].limit - c->rip + 1);
+	return want;
+}
+
+static _Noreturn void raise_undecodable(struct cpu *c, enum decode_result r)
+{
+	if (r == DECODE_UD)
+		fault_ud(c);
+	fault_gp0(c);	/* DECODE_LONG */
+}
+
+void block_decode_one(struct cpu *c, struct insn *out)
+{
+	unsigned allowed = within_limit(c, INSN_MAX);
+	uint8_t bytes[INSN_MAX];
+	enum decode_result r;
+	unsigned n = 0;
+
+	do {
+		if (n == allowed)
+			fault_gp0(c);	/* past the limit, or too long */
+		bytes[n] = mem_fetch_byte(c, code_linear(c, c->rip + n));
+		n++;
+		r = insn_decode(out, bytes, n, (enum code_mode)c->mode,
+				&c->features);
+	} while (r == DECODE_MORE);
+	if (r != DECODE_OK)
+		raise_undecodable(c, r);
+	choose_exec(out);
+}
+
+/* Fill blk from p; returns the number of instructions, 0 if not even one lies
+ * wholly in [p, p+avail). */
+static unsigned decode_run(struct cpu *c, struct block *blk, const uint8_t *p,
+			   unsigned avail)
+{
+	unsigned n = 0, at = 0;
+
+	while (n < BLOCK_MAX && at < avail) {
+		struct insn *i = &blk->insn[n];
+
+		if (insn_decode(i, p + at, avail - at,
+				(enum code_mode)c->mode,
+				&c->features) != DECODE_OK)
+			break;	/* raised when it is reached */
+		choose_exec(i);
+		at += i->len;
+		n++;
+		if (insn_how(i) & HOW_END)
+			break;
+	}
+	blk->bytes = (uint16_t)at;
+	return n;
+}
+
+static void log_block(struct cpu *c, const struct block *blk)
+{
+	uint64_t rip = c->rip;
+	char text[96];
+
+	for (unsigned n = 0; n < blk->count; n++) {
+		insn_format(&blk->insn[n], text, sizeof(text));
+		log_write(LOG_IN_ASM, "0x%08llx:  %s", (unsigned long long)rip,
+			  text);
+		rip += blk->insn[n].len;
+	}
+}
+
+static const struct block *block_make(struct cpu *c, const uint8_t *hva)
+{
+	unsigned avail = (unsigned)(PAGE_SIZE - ((uintptr_t)hva & ~PAGE_MASK));
+	const size_t most = sizeof(struct block) +
+			    BLOCK_MAX * sizeof(struct insn);
+	struct block_cache *b = c->blocks;
+	struct block *blk;
+	struct ram_page page;
+	uint64_t gpa;
+	unsigned slot;
+
+	if (!mem_fetch(c, code_linear(c, c->rip), &gpa) ||
+	    !bus_ram_page(c->bus, gpa, &page))
+		return NULL;
+	if (b->used + most > ARENA_BYTES)
+		block_cache_flush(b);
+	/* Watch all lines a block can reach before reading the bytes: what we
+	 * decode is then either older than any later store, and dropped by
+	 * it, or sees it. */
+	if (avail > BLOCK_MAX * INSN_MAX)
+		avail = BLOCK_MAX * INSN_MAX;
+	watch_lines(c, &page, lines_of(hva, avail));
+	blk = (struct block *)(void *)(b->arena + b->used);
+	blk->hva = hva;
+	blk->mode = c->mode;
+	blk->count = (uint8_t)decode_run(c, blk, hva, avail);
+	if (!blk->count)
+		return NULL;
+	b->used += (sizeof(*blk) + blk->count * sizeof(struct insn) + 15) & ~15ull;
+	slot = slot_of(hva, c->mode);
+	blk->next_in_slot = b->slot[slot];
+	b->slot[slot] = blk;
+	slot = page_slot_of(hva);
+	blk->next_in_page = b->page[slot];
+	b->page[slot] = blk;
+	if (log_on(LOG_IN_ASM))
+		log_block(c, blk);
+	return blk;
+}
+
+const struct block *block_find(struct cpu *c)
+{
+	gva_t a = code_linear(c, c->rip);
+	struct tlb_entry *e = &c->tlb.entry[c->tlb_index][tlb_slot(a)];
+	const struct block *blk;
+	const uint8_t *hva;
+
+	if (likely(e->exec == (a & PAGE_MASK))) {
+		hva = (const uint8_t *)(uintptr_t)(a + e->addend);
+	} else {
+		uint64_t gpa;
+
+		hva = mem_fetch(c, a, &gpa);
+		if (!hva)
+			return NULL;
+	}
+	for (blk = c->blocks->slot[slot_of(hva, c->mode)]; blk;
+	     blk = blk->next_in_slot)
+		if (blk->hva == hva && blk->mode == c->mode)
+			break;
+	if (unlikely(!blk))
+		blk = block_make(c, hva);
+	if (unlikely(blk && within_limit(c, blk->bytes) < blk->bytes))
+		return NULL;
+	return blk;
+}

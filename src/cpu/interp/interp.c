@@ -1,0 +1,278 @@
+/* cpu/interp/interp.c - the interpreter's main loop.
+ *
+ * Two gears.  Normally blocks of decoded instructions run back to back, and
+ * outside events are looked at between blocks.  When c->step or c->shadow says
+ * so (TF, breakpoints, gdb stepping, the instruction after MOV SS or STI), or
+ * where there is no block (code in ROM windows, page crossings), one
+ * instruction runs at a time and traps are looked at after each.
+ *
+ * Faults arrive by siglongjmp() at the top of interp_run() or interp_step(),
+ * which put rip back and deliver.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/log.h"
+#include "cpu/interp/block.h"
+#include "cpu/interp/exec.h"
+#include "cpu/interp/interp.h"
+#include "cpu/vcpu.h"
+#include "cpu/x86/debug.h"
+
+#define DR6_BS	(1u << 14)
+
+static uint64_t truncate_rip(const struct cpu *c, uint64_t rip)
+{
+	return c->mode == CODE64 ? rip : (uint32_t)rip;
+}
+
+/* ---- faults and events ---- */
+
+static void shutdown(struct cpu *c)
+{
+	c->delivering = -1;
+	log_write(LOG_INT, "cpu %u: triple fault", c->index);
+	vcpu_stopped(c, VCPU_STOP_SHUTDOWN);
+}
+
+static void deliver(struct cpu *c, uint8_t vector, enum event_kind kind,
+		    bool has_code, uint32_t code)
+{
+	c->insn = NULL;		/* rip is where it must be if this faults */
+	c->delivering = vector;
+	event_deliver(c, vector, kind, has_code, code);
+	c->delivering = -1;
+}
+
+/* After a jump to on_fault: undo the unfinished instruction and deliver. */
+static void take_fault(struct cpu *c)
+{
+	struct fault f = c->fault;
+
+	mem_rmw_abort(c);
+	if (c->insn)
+		c->rip = truncate_rip(c, c->rip - c->insn->len);
+	c->insn = NULL;
+	c->shadow = SHADOW_NONE;
+	if (c->delivering >= 0 && !event_merge(c->delivering, &f)) {
+		shutdown(c);
+		return;
+	}
+	deliver(c, f.vector, EVENT_FAULT, f.has_code, f.code);
+}
+
+/* #DB traps that the last instruction earned. */
+static void take_traps(struct cpu *c, bool single_step)
+{
+	uint64_t dr6 = c->pending_dr6 | (single_step ? DR6_BS : 0);
+
+	if (c->gdb_hit) {
+		c->gdb_hit = false;
+		vcpu_stopped(c, VCPU_STOP_DEBUG);
+	}
+	if (!dr6)
+		return;
+	c->pending_dr6 = 0;
+	c->dr6 |= dr6;
+	deliver(c, VEC_DB, EVENT_TRAP, false, 0);
+}
+
+static void take_init(struct cpu *c)
+{
+	vcpu_lower(&c->port, VCPU_INIT | VCPU_SIPI | VCPU_NMI | VCPU_SMI);
+	cpu_reset(c, true);
+	c->intc_ops->init(c->intc);
+	tlb_flush_all(c);
+	if (c->index) {
+		c->wait_sipi = true;
+		c->halted = true;
+	}
+}
+
+static void take_sipi(struct cpu *c)
+{
+	vcpu_lower(&c->port, VCPU_SIPI);
+	if (!c->wait_sipi)
+		return;
+	c->wait_sipi = false;
+	c->halted = false;
+	seg_load_real(c, CS, (uint16_t)(c->port.sipi_vector << 8));
+	c->rip = 0;
+	cpu_derive(c);
+}
+
+static void take_interrupt(struct cpu *c)
+{
+	int vector = c->intc_ops->ack(c->intc);
+
+	if (vector >= 0)
+		deliver(c, (uint8_t)vector, EVENT_EXTERNAL, false, 0);
+}
+
+/* Outside events between two instructions, most urgent first.  False: leave
+ * the main loop. */
+static bool take_events(struct cpu *c)
+{
+	uint32_t ev = c->port.events;
+
+	if (ev & (VCPU_QUIT | VCPU_PAUSE))
+		return false;
+	if (ev & VCPU_SYNC)
+		vcpu_sync(c);
+	if (ev & VCPU_INIT)
+		take_init(c);
+	if (ev & VCPU_SIPI)
+		take_sipi(c);
+	if (c->wait_sipi)
+		return true;
+	if (ev & VCPU_SMI)
+		vcpu_lower(&c->port, VCPU_SMI);	/* no SMM in this version */
+	if (c->shadow == SHADOW_MOV_SS)
+		return true;
+	if ((ev & VCPU_NMI) && !c->nmi_blocked) {
+		vcpu_lower(&c->port, VCPU_NMI);
+		c->nmi_blocked = true;
+		deliver(c, VEC_NMI, EVENT_EXTERNAL, false, 0);
+	} else if ((ev & VCPU_INTR) && (c->rflags & FLAG_IF) && !c->shadow) {
+		take_interrupt(c);
+	}
+	return true;
+}
+
+/* ---- running ---- */
+
+static inline void run_insn(struct cpu *c, const struct insn *i)
+{
+	c->insn = i;
+	c->rip = truncate_rip(c, c->rip + i->len);
+	i->exec(c, i);
+	c->insn = NULL;
+	c->insn_count++;
+}
+
+/* Instruction breakpoints at rip: true if gdb wants it. */
+static bool check_breakpoints(struct cpu *c)
+{
+	gva_t a = c->rip + (c->mode == CODE64 ? 0 : c->seg[CS].base);
+	uint64_t dr6;
+
+	if (c->mode != CODE64)
+		a = (uint32_t)a;
+	if (debug_gdb_exec(c, a) && !c->gdb_resumed) {
+		vcpu_stopped(c, VCPU_STOP_DEBUG);
+		return true;
+	}
+	if (!(c->rflags & FLAG_RF) && (dr6 = debug_check_exec(c, a)))
+		fault_raise_db(c, dr6);
+	return false;
+}
+
+static void step_one(struct cpu *c)
+{
+	uint8_t shadow = c->shadow;
+	bool tf = c->rflags & FLAG_TF;
+	struct insn i;
+
+	if ((c->step & STEP_BREAK) && shadow != SHADOW_MOV_SS &&
+	    check_breakpoints(c))
+		return;
+	c->gdb_resumed = false;
+	c->stop_block = 0;
+	c->shadow = SHADOW_NONE;
+	block_decode_one(c, &i);
+	c->rflags &= ~FLAG_RF;	/* before: IRET may set it for the next */
+	run_insn(c, &i);
+	if (c->shadow != SHADOW_MOV_SS)
+		take_traps(c, tf);
+	if (c->step & STEP_GDB)
+		vcpu_stopped(c, VCPU_STOP_DEBUG);
+}
+
+static void log_state(struct cpu *c)
+{
+	const uint64_t *r = c->gpr;
+
+	log_write(LOG_CPU,
+		  "RIP=%016llx RFL=%08x CS=%04x CPL=%u\n"
+		  "RAX=%016llx RBX=%016llx RCX=%016llx RDX=%016llx\n"
+		  "RSI=%016llx RDI=%016llx RBP=%016llx RSP=%016llx\n"
+		  "R8 =%016llx R9 =%016llx R10=%016llx R11=%016llx\n"
+		  "R12=%016llx R13=%016llx R14=%016llx R15=%016llx",
+		  (unsigned long long)c->rip, flags_get(c),
+		  c->seg[CS].selector, c->cpl,
+#define Q(n) (unsigned long long)r[n]
+		  Q(RAX), Q(RBX), Q(RCX), Q(RDX), Q(RSI), Q(RDI), Q(RBP),
+		  Q(RSP), Q(R8), Q(R9), Q(R10), Q(R11), Q(R12), Q(R13),
+		  Q(R14), Q(R15));
+#undef Q
+}
+
+static inline void run_block(struct cpu *c, const struct block *b)
+{
+	const struct insn *i = b->insn, *end = i + b->count;
+
+	c->stop_block = 0;
+	if (likely(c->mode == CODE64)) {
+		do {
+			c->insn = i;
+			c->rip += i->len;
+			i->exec(c, i);
+		} while (++i != end && likely(!c->stop_block));
+	} else {
+		do {
+			c->insn = i;
+			c->rip = (uint32_t)(c->rip + i->len);
+			i->exec(c, i);
+		} while (++i != end && likely(!c->stop_block));
+	}
+	c->insn = NULL;
+	c->insn_count += (uint64_t)(i - b->insn);
+}
+
+static void run_next(struct cpu *c)
+{
+	const struct block *b;
+
+	if (unlikely(c->step | c->shadow | (c->rflags & FLAG_RF))) {
+		step_one(c);
+		return;
+	}
+	c->insn = NULL;
+	b = block_find(c);
+	if (unlikely(!b)) {
+		step_one(c);
+		return;
+	}
+	if (unlikely(log_mask & (LOG_EXEC | LOG_CPU))) {
+		log_write(LOG_EXEC, "Trace %u: %016llx", c->index,
+			  (unsigned long long)c->rip);
+		if (log_on(LOG_CPU))
+			log_state(c);
+	}
+	run_block(c, b);
+	if (unlikely(c->pending_dr6 || c->gdb_hit))
+		take_traps(c, false);
+}
+
+void interp_run(struct cpu *c)
+{
+	if (sigsetjmp(c->on_fault, 0))
+		take_fault(c);
+	for (;;) {
+		if (unlikely(c->port.events) && !take_events(c))
+			return;
+		if (unlikely(c->halted)) {
+			vcpu_wait(c);
+			continue;
+		}
+		tlb_check_generation(c);
+		run_next(c);
+	}
+}
+
+void interp_step(struct cpu *c)
+{
+	if (sigsetjmp(c->on_fault, 0))
+		take_fault(c);
+	else
+		step_one(c);
+}

@@ -1,0 +1,15 @@
+/* cpu/interp/interp.h - the interpreter's main loop.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPU_INTERP_INTERP_H
+#define CPU_INTERP_INTERP_H
+struct cpu;
+
+/* Run on the vCPU's own thread until VCPU_PAUSE or VCPU_QUIT is raised; both
+ * are left for the caller to see. */
+void interp_run(struct cpu *c);
+
+/* Run one instruction and whatever it raises, whatever is pending outside. */
+void interp_step(struct cpu *c);
+
+#endif
