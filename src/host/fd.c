@@ -84,6 +84,20 @@ bool fd_wait_readable(int fd, int timeout_ms)
 	return wait_for(fd, POLLIN, timeout_ms);
 }
 
+bool fd_hung_up(int fd)
+{
+	struct pollfd p = { .fd = fd };
+
+	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
+}
+
+int fd_copy(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : copy;
+}
+
 int fd_set_nonblocking(int fd, struct err *e)
 {
 	int flags = fcntl(fd, F_GETFL);

@@ -25,6 +25,10 @@ ssize_t fd_write(int fd, const void *buf, size_t len);
 bool fd_wait_writable(int fd, int timeout_ms);
 bool fd_wait_readable(int fd, int timeout_ms);
 
+/* All others have closed the other end of this pty, pipe or socket. */
+bool fd_hung_up(int fd);
+int fd_copy(int fd);		/* close-on-exec */
+
 int fd_set_nonblocking(int fd, struct err *e);
 
 /* A non-blocking descriptor for what fd (0 or 1, shared with the shell and the

@@ -408,6 +408,7 @@ int loop_run(struct loop *l)
 			run_plain_files(l);
 		bury(l);
 	}
+	atomic_store(&l->quit, false);
 	return l->status;
 }
 

@@ -56,7 +56,7 @@ void loop_post(struct loop *l, void (*fn)(void *ctx), void *ctx);
 int loop_on_signal(struct loop *l, int signo, void (*fn)(void *ctx, int signo),
 		   void *ctx, struct err *e);
 
-/* Until loop_quit(); returns what loop_quit() was given. */
+/* Until loop_quit(); returns what loop_quit() was given.  Can run again. */
 int loop_run(struct loop *l);
 /* Any thread; the first call's status stands. */
 void loop_quit(struct loop *l, int status);
