@@ -8,11 +8,15 @@
 #include "dev/core/devices.h"
 
 const struct device_class *const device_classes[] = {
+	&i440fx_class,
 	&i8042_class,
 	&isa_debug_exit_class,
 	&isa_debugcon_class,
 	&isa_serial_class,
 	&pc_testdev_class,
+	&pci_testdev_class,
+	&piix3_class,
+	&piix4_pm_class,
 	&port80_class,
 	&port92_class,
 	&pvpanic_class,

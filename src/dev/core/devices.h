@@ -6,11 +6,15 @@
 #define DEV_CORE_DEVICES_H
 #include "dev/core/device.h"
 
+extern const struct device_class i440fx_class;		/* pci/i440fx.c */
 extern const struct device_class i8042_class;		/* pc/i8042.c */
 extern const struct device_class isa_debug_exit_class;	/* pc/debugexit.c */
 extern const struct device_class isa_debugcon_class;	/* pc/debugcon.c */
 extern const struct device_class isa_serial_class;	/* pc/uart16550.c */
 extern const struct device_class pc_testdev_class;	/* pc/pctestdev.c */
+extern const struct device_class pci_testdev_class;	/* pci/testdev.c */
+extern const struct device_class piix3_class;		/* pci/piix3.c */
+extern const struct device_class piix4_pm_class;	/* pci/piix4_pm.c */
 extern const struct device_class port80_class;		/* pc/port80.c */
 extern const struct device_class port92_class;		/* pc/port92.c */
 extern const struct device_class pvpanic_class;		/* pc/pvpanic.c */
