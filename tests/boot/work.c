@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#define _MM_MALLOC_H_INCLUDED	/* it wants a C library */
 #include <immintrin.h>
 #include <stdint.h>
 
