@@ -164,7 +164,7 @@ int boot_linux(struct boot *b, const uint8_t *head, uint64_t head_len,
 	       struct err *e)
 {
 	uint64_t kernel_bytes;
-	struct setup s;
+	struct setup s = { 0 };
 	uint8_t *bp;
 	int rc;
 

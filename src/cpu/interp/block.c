@@ -161,7 +161,7 @@ static void exec_guarded(struct cpu *c, const struct insn *i)
 		fault_ud(c);
 	if ((how & HOW_CPL0) && c->cpl)
 		fault_gp0(c);
-	insn_exec[i->row](c, i);
+	exec_rows[i->row](c, i);
 }
 
 static void choose_exec(struct insn *i)
@@ -169,7 +169,7 @@ static void choose_exec(struct insn *i)
 	if (insn_how(i) & (HOW_CPL0 | HOW_PROT))
 		i->exec = exec_guarded;
 	else if (!(i->exec = exec_select(i)))
-		i->exec = insn_exec[i->row];
+		i->exec = exec_rows[i->row];
 }
 
 static gva_t code_linear(const struct cpu *c, uint64_t rip)
