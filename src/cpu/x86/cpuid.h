@@ -47,6 +47,16 @@ struct cpu_topology {
 	unsigned cpus, sockets, cores, threads;
 };
 
+/* What CPUID says besides features: of the model, changed by -cpu. */
+struct cpu_identity {
+	char vendor[13];
+	char name[49];		/* the brand string of 80000002h-4h */
+	unsigned family, model, stepping;
+	uint32_t level, xlevel;	/* highest leaves */
+	uint8_t phys_bits;	/* MAXPHYADDR */
+	bool hypervisor_leaf;	/* 40000000h is there ("kvm=off" hides it) */
+};
+
 /* What the host's CPU has and Husk covers. */
 void features_of_host(struct features *f);
 
@@ -58,5 +68,8 @@ void cpu_model_print(FILE *to);
 
 struct cpuid_regs { uint32_t eax, ebx, ecx, edx; };
 struct cpuid_regs cpuid_query(struct cpu *c, uint32_t leaf, uint32_t subleaf);
+/* EAX of leaf 1, and EDX after RESET: family, model and stepping. */
+uint32_t cpu_signature(const struct cpu *c);
+bool cpu_is_amd(const struct cpu *c);
 
 #endif

@@ -100,6 +100,8 @@ void mem_probe(struct cpu *c, gva_t a, unsigned len, enum access access);
 void *mem_rmw_host(struct cpu *c, gva_t a, unsigned size);
 void mem_rmw_begin(struct cpu *c);
 void mem_rmw_end(struct cpu *c);
+/* The main loop, when a fault has jumped out: ends a pair left open. */
+void mem_rmw_abort(struct cpu *c);
 
 /* Like the hit functions, but fill the TLB on a miss (may raise), and tell how
  * many bytes from `a` may be touched directly (to the end of the page); NULL:
@@ -116,13 +118,16 @@ uint8_t mem_fetch_byte(struct cpu *c, gva_t a);
  * nothing raised.  False: not mapped. */
 bool mem_debug_translate(struct cpu *c, gva_t a, uint64_t *gpa);
 
-/* ---- TLB upkeep (paging.c) ---- */
+/* ---- TLB upkeep (tlb.c) ---- */
 void tlb_flush_all(struct cpu *c);		/* global pages too */
 void tlb_flush_nonglobal(struct cpu *c);	/* MOV to CR3 */
 void tlb_flush_page(struct cpu *c, gva_t a);	/* INVLPG */
 /* Writes to this RAM page (by its code byte's page) must be seen from now on:
  * drop write tags that reach it.  Own thread, or a parked vCPU. */
 void tlb_protect_page(struct cpu *c, const uint8_t *hva_page);
+/* The bus map or the A20 gate may have changed: flush if so.  For the main
+ * loop, between blocks. */
+void tlb_check_generation(struct cpu *c);
 
 /* Called by mem.c after a store to a RAM page whose code byte is not 0; the
  * engine drops what it decoded from those bytes (interp/block.c).  May wait for

@@ -188,6 +188,7 @@ struct cpu {
 	struct segment ldtr, tr;
 	struct table_register gdtr, idtr;
 	uint64_t cr0, cr2, cr3, cr4, xcr0;
+	uint64_t pdpte[4];	/* PAE paging: loaded with CR3 */
 	uint64_t dr[4], dr6, dr7;
 	uint64_t pending_dr6;	/* traps to report after this instruction */
 	uint64_t efer;
@@ -202,6 +203,11 @@ struct cpu {
 	bool wait_sipi;
 	bool nmi_blocked;	/* until IRET */
 	bool smm;
+	/* Between mem_rmw_begin() and _end(), and the code the pair stored
+	 * to, which is told after the lock is given back (mem.c). */
+	bool rmw_held;
+	unsigned rmw_written_count;
+	struct { uint64_t gpa; unsigned len; } rmw_written[2];
 
 	/* ---- floating point and vectors ---- */
 	struct x87 x87;
@@ -219,6 +225,7 @@ struct cpu {
 	void *intc;
 	const struct cpu_model *model;
 	struct features features;	/* what CPUID offers, after +f,-f */
+	struct cpu_identity id;
 	unsigned index;
 	struct cpu_topology topology;
 

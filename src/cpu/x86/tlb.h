@@ -13,10 +13,16 @@
  *   2 user
  *   3 user with alignment checking on: never filled, so always slow
  *
+ * Beside each entry, out of the fast path's way, stands what the slow path
+ * needs of the translation (struct tlb_back) and a byte of flags, so that a
+ * page the fast path may not touch still costs one walk only, and a flush
+ * looks at bytes.
+ *
  * SPDX-License-Identifier: MIT
  */
 #ifndef CPU_X86_TLB_H
 #define CPU_X86_TLB_H
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TLB_BITS	10
@@ -36,8 +42,31 @@ struct tlb_entry {
 	uintptr_t addend;		/* hva - gva */
 };
 
+/* flags[] of an entry; 0: empty. */
+#define TLB_READ	0x01u	/* the translation allows it ... */
+#define TLB_WRITE	0x02u	/* ... (and the dirty bit is set) */
+#define TLB_EXEC	0x04u
+#define TLB_GLOBAL	0x08u	/* stays over MOV to CR3 */
+#define TLB_ROM		0x10u	/* writes are dropped */
+#define TLB_WATCHED	0x20u	/* a data watchpoint is in the page */
+#define TLB_VALID	0x80u
+
+struct tlb_back {
+	gva_t page;
+	uint64_t gpa;		/* of the page */
+	uint8_t *hva;		/* of the page; NULL: not RAM or ROM */
+	uint8_t *code;		/* its code byte (bus.h), or NULL */
+};
+
 struct tlb {
 	struct tlb_entry entry[TLB_TABLES][TLB_SIZE];
+	uint8_t flags[TLB_TABLES][TLB_SIZE];
+	struct tlb_back back[TLB_TABLES][TLB_SIZE];
+	/* Pages over 4 KiB entered since the last whole flush lie between
+	 * these, for the lower and upper half of the addresses. */
+	struct { gva_t low, high; } large[2];
+	uint32_t generation;	/* of the bus map the entries are from */
+	bool ready;		/* has been emptied once */
 };
 
 static inline unsigned tlb_slot(gva_t a)
