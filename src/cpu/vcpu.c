@@ -237,10 +237,8 @@ static void *thread_main(void *arg)
 	struct vcpu *u = arg;
 	struct vcpus *v = u->all;
 	struct cpu *c = u->cpu;
-	char name[16];
 
-	(void)snprintf(name, sizeof(name), "vcpu%u", c->index);
-	os_thread_name(name);
+	os_thread_name("vcpu%u", c->index);
 	vcpu_set_current(c->index);
 	pthread_mutex_lock(&v->lock);
 	for (;;) {
