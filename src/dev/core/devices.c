@@ -8,8 +8,11 @@
 #include "dev/core/devices.h"
 
 const struct device_class *const device_classes[] = {
+	&apic_class,
 	&i440fx_class,
 	&i8042_class,
+	&i8259_class,
+	&ioapic_class,
 	&isa_debug_exit_class,
 	&isa_debugcon_class,
 	&isa_serial_class,

@@ -6,8 +6,11 @@
 #define DEV_CORE_DEVICES_H
 #include "dev/core/device.h"
 
+extern const struct device_class apic_class;		/* pc/apic.c */
 extern const struct device_class i440fx_class;		/* pci/i440fx.c */
 extern const struct device_class i8042_class;		/* pc/i8042.c */
+extern const struct device_class i8259_class;		/* pc/i8259.c */
+extern const struct device_class ioapic_class;		/* pc/ioapic.c */
 extern const struct device_class isa_debug_exit_class;	/* pc/debugexit.c */
 extern const struct device_class isa_debugcon_class;	/* pc/debugcon.c */
 extern const struct device_class isa_serial_class;	/* pc/uart16550.c */
