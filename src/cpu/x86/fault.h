@@ -25,6 +25,8 @@ enum vector {
 	VEC_AC = 17, VEC_MC = 18, VEC_XM = 19,
 };
 
+/* While an event from outside the program is being delivered the error codes
+ * that name a selector get their EXT bit. */
 _Noreturn void fault_raise(struct cpu *c, enum vector v);
 _Noreturn void fault_raise_code(struct cpu *c, enum vector v, uint32_t code);
 /* Sets CR2. */
@@ -40,22 +42,28 @@ static inline _Noreturn void fault_ud(struct cpu *c)
 	fault_raise(c, VEC_UD);
 }
 
-/* #DB of the fault kind, or a trap after the instruction: bits of DR6. */
+/* #DB of the fault kind: bits of DR6 to set (B0-B3 are replaced). */
 _Noreturn void fault_raise_db(struct cpu *c, uint64_t dr6);
 
 enum event_kind {
-	EVENT_FAULT,		/* rip is the faulting instruction's */
+	/* rip is the faulting instruction's.  #DB: with DR6.BD it is a
+	 * general detect fault (RF is pushed set), else a breakpoint. */
+	EVENT_FAULT,
 	EVENT_TRAP,		/* #DB after an instruction: rip is the next */
 	EVENT_SOFTWARE,		/* INT n, INT3, INTO: gate DPL is checked */
 	EVENT_ICEBP,		/* INT1: as a trap, no DPL check */
 	EVENT_EXTERNAL,		/* INTR, NMI */
 };
 
+/* c->delivering of an interrupt, which no fault makes a double fault with. */
+#define DELIVERING_INTERRUPT	0x100
+
 /* Deliver through the IVT or IDT, in every mode, as the processor would: gates,
  * stack switch, error code, task gates, RF handling.  Faults met on the way
  * are raised with c->delivering set, and the main loop calls again with the
- * new fault (or #DF, or shutdown), as event_merge() says.  On return rip is
- * the handler's and the vCPU is no longer halted. */
+ * new fault (or #DF, or shutdown), as event_merge() says.  Software interrupts
+ * leave c->delivering at -1: a fault then is their instruction's own.  On
+ * return rip is the handler's and the vCPU is no longer halted. */
 void event_deliver(struct cpu *c, uint8_t vector, enum event_kind kind,
 		   bool has_code, uint32_t code);
 

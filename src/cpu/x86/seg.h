@@ -38,9 +38,33 @@ void seg_load_real(struct cpu *c, enum sreg s, uint16_t selector);
 void seg_load_ldtr(struct cpu *c, uint16_t selector);	/* LLDT */
 void seg_load_tr(struct cpu *c, uint16_t selector);	/* LTR */
 
+/* ---- for those who judge several segments before any takes effect ---- */
+
+/* Limit check alone: may [offset, offset + size) be addressed? */
+bool segment_holds(const struct segment *g, uint64_t offset, unsigned size);
+
+/* Judge a selector and fill *out with what loading it would leave, the
+ * accessed bit being set; nothing in the vCPU changes.  `wrong` is raised with
+ * the selector for all but a descriptor that is not present. */
+/* Not null; for SS at privilege cpl; #SS(selector) if absent. */
+void seg_check_stack(struct cpu *c, uint16_t selector, unsigned cpl,
+		     enum vector wrong, struct segment *out);
+/* For DS, ES, FS, GS at c->cpl; #NP(selector) if absent. */
+void seg_check_data(struct cpu *c, uint16_t selector, enum vector wrong,
+		    struct segment *out);
+void seg_check_ldt(struct cpu *c, uint16_t selector, enum vector wrong,
+		   enum vector absent, struct segment *out);
+
+/* After a return outwards: data segments the new CPL may not have are made
+ * null (SDM 2 "RET"). */
+void seg_drop_privileged(struct cpu *c);
+
+/* ---- far transfers ---- */
+
 /* Far transfers with all their gates, privilege changes and task switches.
  * opsize is 2, 4 or 8. */
-void far_jmp(struct cpu *c, uint16_t selector, uint64_t offset, unsigned opsize);
+void far_jmp(struct cpu *c, uint16_t selector, uint64_t offset,
+	     unsigned opsize);
 void far_call(struct cpu *c, uint16_t selector, uint64_t offset,
 	      unsigned opsize);
 void far_ret(struct cpu *c, unsigned opsize, uint16_t pop_bytes);

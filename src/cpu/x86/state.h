@@ -218,6 +218,7 @@ struct cpu {
 	struct fault fault;
 	/* Vector being delivered, or -1: a fault meanwhile may be double. */
 	int delivering;
+	bool delivering_ext;	/* faults met now have EXT set (event.c) */
 
 	/* ---- fixed at creation ---- */
 	struct bus *bus;
