@@ -15,11 +15,13 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/trace.h"
 
 uint32_t log_mask;
 
 static const char *program = "husk";
 static FILE *log_file;		/* NULL: stderr */
+static bool timestamps;
 
 static const struct category {
 	const char *name;
@@ -50,9 +52,28 @@ const char *log_program(void)
 	return program;
 }
 
+void log_set_timestamps(bool on)
+{
+	timestamps = on;
+}
+
+static void print_timestamp(void)
+{
+	struct timespec now;
+	struct tm tm;
+	char text[32];
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	fprintf(stderr, "%s.%06ldZ ", text, now.tv_nsec / 1000);
+}
+
 static void say(const char *kind, const char *fmt, va_list ap)
 {
 	flockfile(stderr);
+	if (timestamps)
+		print_timestamp();
 	fprintf(stderr, "%s: %s", program, kind);
 	vfprintf(stderr, fmt, ap);
 	fputc('\n', stderr);
@@ -131,9 +152,24 @@ void log_guest_at(struct log_site *site, const char *fmt, ...)
 	va_end(ap);
 }
 
+/* "trace:PATTERN" */
+static int trace_item(const char *name, size_t len, struct err *e)
+{
+	char pattern[64];
+
+	if (len >= sizeof(pattern))
+		return fail(e, EINVAL, "trace pattern '%.*s' has over %zu "
+			    "characters", (int)len, name, sizeof(pattern) - 1);
+	memcpy(pattern, name, len);
+	pattern[len] = '\0';
+	return trace_enable(pattern, e);
+}
+
 static int category_bit(const char *name, size_t len, uint32_t *bit,
 			struct err *e)
 {
+	if (len > 6 && !memcmp(name, "trace:", 6))
+		return trace_item(name + 6, len - 6, e);
 	if (len == 3 && !memcmp(name, "all", 3)) {
 		for (size_t i = 0; i < ARRAY_LEN(categories); i++)
 			*bit |= categories[i].bit;

@@ -36,6 +36,9 @@ static inline bool log_on(enum log_category c)
 void log_set_program(const char *name);
 const char *log_program(void);
 
+/* -msg timestamp=on: the date and time, UTC, in front of that. */
+void log_set_timestamps(bool on);
+
 void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/trace.h"
 #include "bus/inside.h"
 
 /* ---- the lists ---- */
@@ -180,10 +181,8 @@ static void write_piece(const struct window *w, uint64_t at, uint64_t v,
 
 static void note_unanswered(const char *what, uint64_t at, unsigned size)
 {
-	if (log_on(LOG_GUEST_ERRORS))
-		log_write(LOG_GUEST_ERRORS,
-			  "bus: nobody answers a %u-byte %s 0x%" PRIx64, size,
-			  what, at);
+	log_guest("bus: nobody answers a %u-byte %s 0x%" PRIx64, size, what,
+		  at);
 }
 
 uint32_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
@@ -202,6 +201,7 @@ uint32_t bus_port_read(struct bus *b, uint16_t port, unsigned size)
 			note_unanswered("read of port", at, n);
 		v |= (uint32_t)(piece << 8 * done);
 	}
+	trace_bus_port_read(port, size, v);
 	bus_leave(b, entered);
 	return v;
 }
@@ -210,6 +210,7 @@ void bus_port_write(struct bus *b, uint16_t port, uint32_t v, unsigned size)
 {
 	bool entered = bus_enter(b);
 
+	trace_bus_port_write(port, size, v);
 	for (unsigned done = 0, n; done < size; done += n) {
 		uint16_t at = (uint16_t)(port + done);
 		const struct window *w = b->port_map[at];
@@ -238,6 +239,7 @@ uint64_t bus_mmio_read(struct bus *b, gpa_t at, unsigned size)
 			note_unanswered("read of address", at + done, n);
 		v |= piece << 8 * done;
 	}
+	trace_bus_mmio_read(at, size, v);
 	bus_leave(b, entered);
 	return v;
 }
@@ -246,6 +248,7 @@ void bus_mmio_write(struct bus *b, gpa_t at, uint64_t v, unsigned size)
 {
 	bool entered = bus_enter(b);
 
+	trace_bus_mmio_write(at, size, v);
 	for (unsigned done = 0, n; done < size; done += n) {
 		const struct window *w = lookup(&b->mmio, at + done);
 

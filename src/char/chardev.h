@@ -1,4 +1,4 @@
-/* char/chardev.h - character back ends: what -chardev, -serial and friends name.
+/* char/chardev.h - character back ends: what -chardev, -serial and so on name.
  *
  * A set holds the back ends of one machine.  Each is made from text, has an id,
  * and gives a struct stream to the one device that asks for it; a back end with

@@ -1,8 +1,8 @@
 /* host/loop.c - the event loop on epoll, eventfd, timerfd and signalfd.
  *
- * One epoll set holds the watched descriptors and three of our own: the doorbell
- * (an eventfd that loop_post and loop_quit ring), the alarm (a timerfd) and the
- * signals (a signalfd).  Our own are watches too, so that the loop is one
+ * One epoll set holds the watched descriptors and three of our own: the
+ * doorbell (an eventfd that loop_post and loop_quit ring), the alarm (a
+ * timerfd) and the signals (a signalfd).  Our own are watches too, so that the loop is one
  * sentence: wait, then call whoever is ready.
  *
  * The alarm moves often, mostly later, when a guest re-arms its timer.  Only an

@@ -4,7 +4,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "base/log.h"
+#include "base/trace.h"
 #include "dev/core/devices.h"
 
 struct port80 {
@@ -24,8 +24,8 @@ static void port80_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 {
 	struct port80 *p = dev;
 
-	if (log_on(LOG_TRACE) && p->code != (uint8_t)val)
-		log_write(LOG_TRACE, "port80: code 0x%02x", (uint8_t)val);
+	if (p->code != (uint8_t)val)
+		trace_port80_write((uint8_t)val);
 	p->code = (uint8_t)val;
 }
 
