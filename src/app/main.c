@@ -1,7 +1,118 @@
 /* app/main.c - which program were we called as, and what is to be done.
+ *
+ * `husk run OPTIONS` and `husk OPTIONS` are qemu-system-x86_64; so are the
+ * names of QEMU's system emulators that link here.  The only file that exits.
+ *
  * SPDX-License-Identifier: MIT
  */
-int main(void)
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/options.h"
+#include "base/bytes.h"
+#include "base/log.h"
+#include "host/os.h"
+#include "machine/machine.h"
+
+/* Programs that are to come, as subcommands and under QEMU's names. */
+static const char *const absent[] = {
+	"img", "io", "nbd", "net", "vpn", "storage-daemon", "ga",
+};
+
+static bool is_absent(const char *name)
 {
-	return 0;
+	for (size_t i = 0; i < ARRAY_LEN(absent); i++)
+		if (!strcmp(absent[i], name))
+			return true;
+	return false;
+}
+
+static int refuse(const struct err *e)
+{
+	log_error("%s", e->text);
+	return 1;
+}
+
+/* Between the command line and the machine. */
+static int run_machine(const struct options *o)
+{
+	struct err e = { "" };
+	int status = 1, r;
+
+	if (!o->display_chosen)
+		log_warn("there is no screen in this version: running as with "
+			 "-display none; -nographic puts the serial console "
+			 "on this terminal");
+	if (o->process)
+		os_process_name(o->process);
+	if (o->machine.daemonize) {
+		r = os_daemonize(&status, &e);
+		if (r > 0)
+			return status;
+		if (r < 0)
+			return refuse(&e);
+	}
+	if (o->pidfile && os_pidfile(o->pidfile, &e)) {
+		err_prefix(&e, "-pidfile");
+		return refuse(&e);
+	}
+	r = machine_run(&o->machine, &e);
+	return r < 0 ? refuse(&e) : r;
+}
+
+static int run(int argc, char *const argv[], bool as_i386, bool as_kvm)
+{
+	struct options o;
+	struct err e = { "" };
+	int r;
+
+	options_init(&o, stdout);
+	o.machine.i386 = as_i386;
+	/* The program kvm means KVM; without it, it runs all the same. */
+	if (as_kvm) {
+		o.accel_refused = "kvm";
+		o.accel_chosen = true;
+	}
+	r = options_parse(&o, argc, argv, &e);
+	if (r)
+		r = refuse(&e);
+	else if (!o.done)
+		r = run_machine(&o);
+	options_free(&o);
+	return r;
+}
+
+static int run_subcommand(int argc, char *argv[])
+{
+	if (argc < 2) {
+		fprintf(stderr, "usage: husk [run] [options], 'husk -help' "
+			"lists them\n");
+		return 1;
+	}
+	if (is_absent(argv[1])) {
+		log_error("%s: not in this version", argv[1]);
+		return 1;
+	}
+	if (!strcmp(argv[1], "run"))
+		return run(argc - 2, argv + 2, false, false);
+	return run(argc - 1, argv + 1, false, false);
+}
+
+int main(int argc, char *argv[])
+{
+	const char *name = argc ? basename(argv[0]) : "husk";
+	const char *program = !strncmp(name, "qemu-", 5) ? name + 5 : name;
+
+	os_init();
+	log_set_program(name);
+	if (!strcmp(name, "husk"))
+		return run_subcommand(argc, argv);
+	if (is_absent(program) || !strcmp(name, "kvm-img")) {
+		log_error("not in this version");
+		return 1;
+	}
+	return run(argc - 1, argv + 1, !strcmp(program, "system-i386"),
+		   !strcmp(program, "kvm"));
 }
