@@ -130,7 +130,7 @@ struct x87 {
 	uint8_t ftw;		/* abridged: bit n is 1 = physical Rn in use */
 	uint8_t pad;
 	uint16_t fop;
-	uint64_t fip, fdp;	/* or 32-bit offset and selector above */
+	uint64_t fip, fdp;	/* offsets; selectors: struct cpu, fcs, fds */
 	uint32_t mxcsr, mxcsr_mask;
 	uint8_t st[8][16];
 } __attribute__((aligned(16)));
@@ -212,6 +212,7 @@ struct cpu {
 	/* ---- floating point and vectors ---- */
 	struct x87 x87;
 	union vreg v[16];
+	uint16_t fcs, fds;	/* of the last x87 instruction and operand */
 
 	/* ---- faults ---- */
 	sigjmp_buf on_fault;	/* the main loop's landing place */
@@ -232,7 +233,6 @@ struct cpu {
 
 	/* ---- engine's own ---- */
 	struct block_cache *blocks;	/* interp/block.h */
-	struct thunk_cache *thunks;	/* interp/thunk.h */
 	struct vcpu *vcpu;		/* thread and parking; vcpu.c */
 	struct debug_points *debug;	/* gdb's breakpoints; x86/debug.h */
 	bool gdb_hit;			/* a gdb watchpoint was hit, at: */
