@@ -22,7 +22,8 @@ struct loop;
 struct chardev_set;
 
 struct chardev_set *chardev_set_new(struct loop *l);
-/* Writes what is buffered first, for at most two seconds; NULL is fine. */
+/* Writes what is buffered first, for at most two seconds.  Before loop_free();
+ * NULL is fine. */
 void chardev_set_free(struct chardev_set *set);
 
 /* What Ctrl-A x does. */

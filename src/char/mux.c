@@ -176,6 +176,7 @@ static void mux_input(void *dev, const uint8_t *buf, size_t len)
 
 		if (m->escaped) {
 			m->escaped = false;
+			deliver(p);	/* what was typed before the key */
 			command(m, buf[i]);
 		} else if (buf[i] == escape) {
 			m->escaped = true;
