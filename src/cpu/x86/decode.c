@@ -8,7 +8,9 @@
  *
  * Where the makers differ, Intel's answer is given: near branches in 64-bit
  * code ignore 66h (AMD: 16-bit operand), far pointers in memory follow REX.W
- * (AMD: ignored), and LOCK MOV CR0 is #UD (AMD: CR8).
+ * (AMD: ignored), and LOCK MOV CR0 is #UD (AMD: CR8).  Two answers are AMD's,
+ * where the SDM is silent or not followed: 0F 0D with a register is #UD (Intel:
+ * NOP), and MOVSXD with 66h reads four bytes of memory.
  *
  * REX.W and VEX.W in a row without W0 or W1 only widen general registers, so
  * outside 64-bit code, where they cannot, they are dropped.
