@@ -9,8 +9,10 @@
 
 const struct device_class *const device_classes[] = {
 	&apic_class,
+	&hpet_class,
 	&i440fx_class,
 	&i8042_class,
+	&i8254_class,
 	&i8259_class,
 	&ioapic_class,
 	&isa_debug_exit_class,

@@ -7,8 +7,10 @@
 #include "dev/core/device.h"
 
 extern const struct device_class apic_class;		/* pc/apic.c */
+extern const struct device_class hpet_class;		/* pc/hpet.c */
 extern const struct device_class i440fx_class;		/* pci/i440fx.c */
 extern const struct device_class i8042_class;		/* pc/i8042.c */
+extern const struct device_class i8254_class;		/* pc/i8254.c */
 extern const struct device_class i8259_class;		/* pc/i8259.c */
 extern const struct device_class ioapic_class;		/* pc/ioapic.c */
 extern const struct device_class isa_debug_exit_class;	/* pc/debugexit.c */
