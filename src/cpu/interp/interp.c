@@ -30,6 +30,7 @@ static uint64_t truncate_rip(const struct cpu *c, uint64_t rip)
 static void shutdown(struct cpu *c)
 {
 	c->delivering = -1;
+	c->delivering_ext = false;
 	log_write(LOG_INT, "cpu %u: triple fault", c->index);
 	vcpu_stopped(c, VCPU_STOP_SHUTDOWN);
 }
@@ -38,9 +39,7 @@ static void deliver(struct cpu *c, uint8_t vector, enum event_kind kind,
 		    bool has_code, uint32_t code)
 {
 	c->insn = NULL;		/* rip is where it must be if this faults */
-	c->delivering = vector;
 	event_deliver(c, vector, kind, has_code, code);
-	c->delivering = -1;
 }
 
 /* After a jump to on_fault: undo the unfinished instruction and deliver. */

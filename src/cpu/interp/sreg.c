@@ -14,7 +14,6 @@
 static void hold_off(struct cpu *c)
 {
 	c->shadow = SHADOW_MOV_SS;
-	c->step |= STEP_SHADOW;
 	c->stop_block = 1;
 }
 

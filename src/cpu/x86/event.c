@@ -265,5 +265,4 @@ void event_deliver(struct cpu *c, uint8_t vector, enum event_kind kind,
 	c->delivering_ext = false;
 	c->halted = false;
 	c->shadow = SHADOW_NONE;
-	c->step &= ~STEP_SHADOW;
 }

@@ -93,7 +93,6 @@ void flags_sti(struct cpu *c)
 			break;
 		c->rflags |= FLAG_IF;
 		c->shadow = SHADOW_STI;
-		c->step |= STEP_SHADOW;
 		c->stop_block = 1;
 		break;
 	case IN_VIF:

@@ -292,7 +292,6 @@ void cpu_derive(struct cpu *c)
 	c->cpl = cpl;
 	c->stack_size = mode == CODE64 ? 8 : c->seg[SS].attr & SEG_DB ? 4 : 2;
 	c->tlb_index = data_table(c);
-	c->step &= ~(STEP_TF | STEP_SHADOW);
+	c->step &= ~STEP_TF;
 	c->step |= c->rflags & FLAG_TF ? STEP_TF : 0;
-	c->step |= c->shadow != SHADOW_NONE ? STEP_SHADOW : 0;
 }

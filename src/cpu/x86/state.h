@@ -154,7 +154,6 @@ struct fault {
 /* Reasons for the main loop to step one instruction at a time. */
 enum step_reason {
 	STEP_TF = 1 << 0,	/* RFLAGS.TF */
-	STEP_SHADOW = 1 << 1,	/* after MOV SS, POP SS (and STI: one more) */
 	STEP_BREAK = 1 << 2,	/* DR7 or gdb has instruction breakpoints */
 	STEP_GDB = 1 << 3,	/* gdb single step */
 };
