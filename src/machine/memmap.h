@@ -1,6 +1,6 @@
 /* machine/memmap.h - where the pc board puts RAM, tables and devices.
  *
- *   0            RAM, with the VGA hole at A0000h and tables from E0000h
+ *   0            RAM, with the VGA hole at A0000h and tables from F0000h
  *   below_4g     PCI memory, up to
  *   FEC00000h    I/O APIC, HPET (FED00000h), local APICs (FEE00000h)
  *   FFFC0000h    firmware
@@ -19,8 +19,8 @@
 
 #define MEMMAP_EBDA		0x9fc00ull
 #define MEMMAP_VGA		0xa0000ull
-#define MEMMAP_TABLES		0xe0000ull	/* ACPI, SMBIOS, MP */
-#define MEMMAP_TABLES_LEN	0x20000ull
+#define MEMMAP_TABLES		0xf0000ull	/* ACPI, SMBIOS, MP */
+#define MEMMAP_TABLES_LEN	0x10000ull
 #define MEMMAP_LOW_MAX		0xe0000000ull
 #define MEMMAP_LOW_SPLIT	0xc0000000ull
 #define MEMMAP_PCI_END		0xfec00000ull
