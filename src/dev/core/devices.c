@@ -18,6 +18,7 @@ const struct device_class *const device_classes[] = {
 	&isa_debug_exit_class,
 	&isa_debugcon_class,
 	&isa_serial_class,
+	&mc146818_class,
 	&pc_testdev_class,
 	&pci_testdev_class,
 	&piix3_class,

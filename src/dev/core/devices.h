@@ -16,6 +16,7 @@ extern const struct device_class ioapic_class;		/* pc/ioapic.c */
 extern const struct device_class isa_debug_exit_class;	/* pc/debugexit.c */
 extern const struct device_class isa_debugcon_class;	/* pc/debugcon.c */
 extern const struct device_class isa_serial_class;	/* pc/uart16550.c */
+extern const struct device_class mc146818_class;	/* pc/mc146818.c */
 extern const struct device_class pc_testdev_class;	/* pc/pctestdev.c */
 extern const struct device_class pci_testdev_class;	/* pci/testdev.c */
 extern const struct device_class piix3_class;		/* pci/piix3.c */
