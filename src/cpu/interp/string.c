@@ -286,8 +286,12 @@ static void resume_later(struct cpu *c, const struct insn *i)
 
 static bool must_give_way(struct cpu *c)
 {
-	return c->stop_block ||
-	       atomic_load_explicit(&c->port.events, memory_order_relaxed);
+	uint32_t events = atomic_load_explicit(&c->port.events,
+					       memory_order_relaxed);
+
+	if (!(c->rflags & FLAG_IF))
+		events &= ~(uint32_t)VCPU_INTR;
+	return c->stop_block || events;
 }
 
 /* compares: ZF ends the repetition too. */
