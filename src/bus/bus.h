@@ -82,9 +82,10 @@ struct ram_page {
 bool bus_ram_page(const struct bus *b, gpa_t at, struct ram_page *out);
 
 /* Every RAM page has one byte, *code, in which a CPU engine sets bit n
- * (atomically) when it keeps decoded instructions of bytes 512n to 512n+511.  Whoever writes such a page by
- * another way than the engine's own stores (DMA, loaders, gdb) goes through
- * bus_write(), which calls the hook so that engines drop what they decoded. */
+ * (atomically) when it keeps decoded instructions of bytes 512n to 512n+511.
+ * Whoever writes such a page by another way than the engine's own stores (DMA,
+ * loaders, gdb) goes through bus_write(), which calls the hook so that engines
+ * drop what they decoded. */
 void bus_set_code_hook(struct bus *b,
 		       void (*hook)(void *ctx, gpa_t at, uint64_t len),
 		       void *ctx);

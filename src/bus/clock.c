@@ -156,7 +156,7 @@ void clock_run(struct clock *k)
 {
 	int64_t now = clock_now(k);
 
-	/* The alarm has gone off: what is left, or that none is, is told anew. */
+	/* The alarm has gone off: whatever is next must be told anew. */
 	k->told_ns = INT64_MIN;
 	for (unsigned fires = 0; k->running && k->count && fires < FIRES_MAX;
 	     fires++) {

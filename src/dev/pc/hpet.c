@@ -40,8 +40,8 @@
 
 /* Timer configuration:
  *
- *   63..32   13..9  8       6        5         4        3         2        1
- *   routes   route  32MODE  VAL_SET  SIZE_CAP  PER_CAP  PERIODIC  INT_ENB  LEVEL
+ *   63..32  13..9  8       6        5         4        3         2        1
+ *   routes  route  32MODE  VAL_SET  SIZE_CAP  PER_CAP  PERIODIC  INT_ENB  LEVEL
  */
 #define TN_LEVEL	(1ull << 1)
 #define TN_INT_ENB	(1ull << 2)
