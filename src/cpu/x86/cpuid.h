@@ -71,5 +71,8 @@ struct cpuid_regs cpuid_query(struct cpu *c, uint32_t leaf, uint32_t subleaf);
 /* EAX of leaf 1, and EDX after RESET: family, model and stepping. */
 uint32_t cpu_signature(const struct cpu *c);
 bool cpu_is_amd(const struct cpu *c);
+/* The APIC id of vCPU `index`, as the topology leaves take it apart; the
+ * machine gives these to the local APICs. */
+uint32_t cpu_apic_id(const struct cpu_topology *t, unsigned index);
 
 #endif

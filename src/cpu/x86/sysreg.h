@@ -11,9 +11,13 @@
 
 uint64_t cr_read(struct cpu *c, unsigned n);		/* 0 2 3 4 8 */
 void cr_write(struct cpu *c, unsigned n, uint64_t v);
+/* The same without raising, for gdb and tests; false: #GP(0). */
+bool cr_try_write(struct cpu *c, unsigned n, uint64_t v);
 uint64_t dr_read(struct cpu *c, unsigned n);
 void dr_write(struct cpu *c, unsigned n, uint64_t v);
 void xcr_write(struct cpu *c, uint32_t n, uint64_t v);
+/* What XCR0 may hold (CPUID leaf 0Dh). */
+uint64_t xcr0_allowed(const struct cpu *c);
 
 uint64_t msr_read(struct cpu *c, uint32_t msr);
 void msr_write(struct cpu *c, uint32_t msr, uint64_t v);
