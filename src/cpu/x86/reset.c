@@ -88,6 +88,7 @@ void cpu_reset(struct cpu *c, bool init)
 	c->shadow = SHADOW_NONE;
 	c->nmi_blocked = c->smm = false;
 	c->delivering = -1;
+	c->delivering_ext = false;
 	c->wait_sipi = c->halted = c->index != 0;
 	cpu_derive(c);
 	debug_points_changed(c);	/* flushes the TLB too */

@@ -13,20 +13,10 @@
 #include "cpu/x86/desc.h"
 #include "cpu/x86/seg.h"
 
-#define VENDOR_AMD   0x68747541u /* EBX of leaf 0: "Auth" */
-#define VENDOR_HYGON 0x6f677948u /* "Hygo" */
-
 #define FLAT_DATA (SEG_P | SEG_S | SEG_WRITABLE | SEG_ACCESSED | SEG_DB | SEG_G)
 #define FLAT_CODE                                                              \
 	(SEG_P | SEG_S | SEG_CODE | SEG_WRITABLE | SEG_ACCESSED | SEG_G)
 #define SYSRET_FLAGS 0x3c7fd7u
-
-static bool vendor_is_amd(struct cpu *c)
-{
-	uint32_t ebx = cpuid_query(c, 0, 0).ebx;
-
-	return ebx == VENDOR_AMD || ebx == VENDOR_HYGON;
-}
 
 static struct segment flat(uint16_t selector, unsigned dpl, uint32_t attr)
 {
@@ -54,7 +44,7 @@ void sys_syscall(struct cpu *c)
 	uint16_t selector = c->star >> 32 & 0xfffc;
 	bool from64 = c->mode == CODE64;
 
-	if (!(c->efer & EFER_SCE) || (!from64 && !vendor_is_amd(c)))
+	if (!(c->efer & EFER_SCE) || (!from64 && !cpu_is_amd(c)))
 		fault_ud(c);
 	c->gpr[RCX] = c->rip;
 	if (cpu_long_mode(c)) {
@@ -74,11 +64,11 @@ void sys_sysret(struct cpu *c, unsigned opsize)
 	unsigned size = opsize == 8 && c->mode == CODE64 ? 8 : 4;
 	uint64_t ip = narrow(c->gpr[RCX], size);
 
-	if (!(c->efer & EFER_SCE) || (c->mode != CODE64 && !vendor_is_amd(c)))
+	if (!(c->efer & EFER_SCE) || (c->mode != CODE64 && !cpu_is_amd(c)))
 		fault_ud(c);
 	if (cpu_real_mode(c) || c->cpl != 0)
 		fault_gp0(c);
-	if (size == 8 && !gva_canonical(c, ip) && !vendor_is_amd(c))
+	if (size == 8 && !gva_canonical(c, ip) && !cpu_is_amd(c))
 		fault_gp0(c);
 	if (cpu_long_mode(c))
 		flags_set(c, (uint32_t)c->gpr[R11] & SYSRET_FLAGS, ~FLAG_ONE);
@@ -93,7 +83,7 @@ void sys_sysenter(struct cpu *c)
 	uint16_t selector = c->sysenter_cs & 0xfffc;
 	unsigned size = cpu_long_mode(c) ? 8 : 4;
 
-	if (size == 8 && vendor_is_amd(c))
+	if (size == 8 && cpu_is_amd(c))
 		fault_ud(c);
 	if (cpu_real_mode(c) || !selector)
 		fault_gp0(c);
@@ -111,7 +101,7 @@ void sys_sysexit(struct cpu *c, unsigned opsize)
 	uint64_t sp = narrow(c->gpr[RCX], size);
 	uint16_t first = selector + (size == 8 ? 32 : 16);
 
-	if (cpu_long_mode(c) && vendor_is_amd(c))
+	if (cpu_long_mode(c) && cpu_is_amd(c))
 		fault_ud(c);
 	if (cpu_real_mode(c) || c->cpl != 0 || !selector)
 		fault_gp0(c);

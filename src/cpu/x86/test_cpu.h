@@ -6,7 +6,8 @@
  *   ASSERT_FAULT(t, VEC_PF, PF_WRITE, mem_write(t->c, 0x2000, 1, 4));
  *
  * The code that raises and derives is replaced by the least that will do, so
- * that a test links only what it tests.
+ * that a test links only what it tests; a test that links the real code gets
+ * that (these are weak).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,6 +22,7 @@
 #include "cpu/x86/state.h"
 
 #define TEST_RAM_BYTES (4 * MiB)
+#define WEAK __attribute__((weak))
 
 struct test_cpu {
 	struct cpu *c;
@@ -33,31 +35,31 @@ struct test_cpu {
 
 static struct test_cpu test_cpu;
 
-_Noreturn void fault_raise(struct cpu *c, enum vector v)
+WEAK _Noreturn void fault_raise(struct cpu *c, enum vector v)
 {
 	c->fault = (struct fault){ .vector = (uint8_t)v };
 	siglongjmp(c->on_fault, 1);
 }
 
-_Noreturn void fault_raise_code(struct cpu *c, enum vector v, uint32_t code)
+WEAK _Noreturn void fault_raise_code(struct cpu *c, enum vector v, uint32_t code)
 {
 	c->fault = (struct fault){ (uint8_t)v, true, code };
 	siglongjmp(c->on_fault, 1);
 }
 
-_Noreturn void fault_raise_pf(struct cpu *c, uint64_t gva, uint32_t code)
+WEAK _Noreturn void fault_raise_pf(struct cpu *c, uint64_t gva, uint32_t code)
 {
 	c->cr2 = gva;
 	fault_raise_code(c, VEC_PF, code);
 }
 
-_Noreturn void fault_raise_db(struct cpu *c, uint64_t dr6)
+WEAK _Noreturn void fault_raise_db(struct cpu *c, uint64_t dr6)
 {
 	c->dr6 |= dr6;
 	fault_raise(c, VEC_DB);
 }
 
-void code_written(struct cpu *c, uint64_t gpa, unsigned len)
+WEAK void code_written(struct cpu *c, uint64_t gpa, unsigned len)
 {
 	(void)c;
 	test_cpu.code_calls++;
@@ -65,7 +67,7 @@ void code_written(struct cpu *c, uint64_t gpa, unsigned len)
 	test_cpu.code_len = len;
 }
 
-void cpu_derive(struct cpu *c)
+WEAK void cpu_derive(struct cpu *c)
 {
 	bool ac = c->rflags & FLAG_AC;
 
