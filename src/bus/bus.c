@@ -58,6 +58,11 @@ uint32_t bus_generation(const struct bus *b)
 	return atomic_load_explicit(&b->generation, memory_order_acquire);
 }
 
+const _Atomic uint32_t *bus_generation_word(const struct bus *b)
+{
+	return &b->generation;
+}
+
 void bus_bump_generation(struct bus *b)
 {
 	atomic_fetch_add_explicit(&b->generation, 1, memory_order_release);

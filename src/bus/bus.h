@@ -98,6 +98,8 @@ int bus_write(struct bus *b, gpa_t at, const void *buf, uint64_t len);
 
 /* Changes whenever the RAM or MMIO map does; vCPUs flush their TLBs then. */
 uint32_t bus_generation(const struct bus *b);
+/* Where it is kept, for those who look often. */
+const _Atomic uint32_t *bus_generation_word(const struct bus *b);
 
 /* ---- the A20 gate (port 92h, 8042): bit 20 of every physical address ---- */
 uint64_t bus_a20_mask(const struct bus *b);

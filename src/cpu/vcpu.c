@@ -181,7 +181,7 @@ static void drop_written_locked(struct vcpu *u)
 	struct written_list *w = &u->written;
 
 	if (w->count > WRITTEN_MAX)
-		block_cache_flush(u->cpu->blocks);
+		block_cache_flush(u->cpu);
 	else
 		for (unsigned i = 0; i < w->count; i++)
 			drop_range(u->cpu, w->range[i].at, w->range[i].len);
@@ -294,7 +294,7 @@ static void reset_one(struct cpu *c)
 	c->wait_sipi = c->halted = c->index != 0;
 	c->delivering = -1;
 	tlb_flush_all(c);
-	block_cache_flush(c->blocks);
+	block_cache_flush(c);
 }
 
 void vcpus_reset(struct vcpus *v)
@@ -335,6 +335,7 @@ static int cpu_make(struct vcpus *v, unsigned n, const struct vcpu_config *cfg,
 	pthread_cond_init(&u->woken, NULL);
 	c->vcpu = u;
 	c->bus = cfg->bus;
+	c->bus_generation = bus_generation_word(c->bus);
 	c->index = n;
 	c->topology = cfg->topology;
 	c->port.index = n;

@@ -56,11 +56,18 @@ void block_cache_free(struct block_cache *b)
 	free(b);
 }
 
-void block_cache_flush(struct block_cache *b)
+static void flush(struct block_cache *b)
 {
 	memset(b->slot, 0, sizeof(b->slot));
 	memset(b->page, 0, sizeof(b->page));
 	b->used = 0;
+}
+
+void block_cache_flush(struct cpu *c)
+{
+	flush(c->blocks);
+	c->last_block = NULL;
+	c->code_epoch++;
 }
 
 /* ---- code bytes: which lines of a page have decoded code ---- */
@@ -110,6 +117,7 @@ void block_drop(struct cpu *c, const uint8_t *hva, unsigned len)
 			*p = blk->next_in_page;
 			unlink_slot(c->blocks, blk);
 			c->stop_block = 1;
+			c->code_epoch++;
 		} else {
 			p = &blk->next_in_page;
 		}
@@ -270,7 +278,7 @@ static const struct block *block_make(struct cpu *c, const uint8_t *hva)
 	    !bus_ram_page(c->bus, gpa, &page))
 		return NULL;
 	if (b->used + most > ARENA_BYTES)
-		block_cache_flush(b);
+		block_cache_flush(c);
 	/* Watch all lines a block can reach before reading the bytes: what we
 	 * decode is then either older than any later store, and dropped by
 	 * it, or sees it. */
@@ -278,6 +286,7 @@ static const struct block *block_make(struct cpu *c, const uint8_t *hva)
 		avail = BLOCK_MAX * INSN_MAX;
 	watch_lines(c, &page, lines_of(hva, avail));
 	blk = (struct block *)(void *)(b->arena + b->used);
+	memset(blk, 0, sizeof(*blk));
 	blk->hva = hva;
 	blk->mode = c->mode;
 	blk->count = (uint8_t)decode_run(c, blk, hva, avail);
@@ -320,4 +329,35 @@ const struct block *block_find(struct cpu *c)
 	if (unlikely(blk && within_limit(c, blk->bytes) < blk->bytes))
 		return NULL;
 	return blk;
+}
+
+const struct block *block_next(struct cpu *c)
+{
+	/* The cache owns the block and is ours to change. */
+	struct block *last = (struct block *)c->last_block;
+	gva_t a = code_linear(c, c->rip);
+	const struct block *to;
+	struct block_link *l;
+
+	if (unlikely(!last))
+		return block_find(c);
+	for (unsigned n = 0; n < 2; n++) {
+		l = &last->link[n];
+		if (l->linear == a && l->epoch == c->code_epoch &&
+		    l->mode == c->mode && l->tlb_index == c->tlb_index) {
+			if (likely(c->mode == CODE64) ||
+			    within_limit(c, l->to->bytes) == l->to->bytes)
+				return l->to;
+			return NULL;
+		}
+	}
+	to = block_find(c);
+	if (to && c->last_block) {	/* else the cache was flushed */
+		l = &last->link[last->next_link];
+		last->next_link ^= 1;
+		*l = (struct block_link){ .to = to, .linear = a,
+			.epoch = c->code_epoch, .mode = c->mode,
+			.tlb_index = c->tlb_index };
+	}
+	return to;
 }

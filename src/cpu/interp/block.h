@@ -20,22 +20,33 @@
 
 #define BLOCK_MAX 32
 
+/* Where a block went last time, and the circumstances in which that holds. */
+struct block_link {
+	const struct block *to;
+	uint64_t linear, epoch;
+	uint8_t mode, tlb_index;
+};
+
 struct block {
 	const uint8_t *hva;	/* of the first byte */
 	struct block *next_in_slot, *next_in_page;
 	uint16_t bytes;
 	uint8_t mode;		/* enum code_mode */
 	uint8_t count;		/* instructions */
+	uint8_t next_link;	/* which link to replace next */
+	struct block_link link[2];
 	struct insn insn[];
 };
 
 struct block_cache *block_cache_new(void);
 void block_cache_free(struct block_cache *b);
-void block_cache_flush(struct block_cache *b);
+void block_cache_flush(struct cpu *c);
 
 /* The block at c->rip, decoded now if need be; raises what fetching raises.
  * NULL: step this one (code outside RAM, a page crossing, past the limit). */
 const struct block *block_find(struct cpu *c);
+/* The same, trying first where c->last_block led before. */
+const struct block *block_next(struct cpu *c);
 
 /* Decode the one instruction at c->rip into *out, uncached; raises what
  * fetching and decoding it raise. */

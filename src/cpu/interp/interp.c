@@ -224,6 +224,7 @@ static inline void run_block(struct cpu *c, const struct block *b)
 		} while (++i != end && likely(!c->stop_block));
 	}
 	c->insn = NULL;
+	c->last_block = b;
 	c->insn_count += (uint64_t)(i - b->insn);
 }
 
@@ -236,7 +237,7 @@ static void run_next(struct cpu *c)
 		return;
 	}
 	c->insn = NULL;
-	b = block_find(c);
+	b = block_next(c);
 	if (unlikely(!b)) {
 		step_one(c);
 		return;
@@ -263,7 +264,8 @@ void interp_run(struct cpu *c)
 			vcpu_wait(c);
 			continue;
 		}
-		tlb_check_generation(c);
+		if (unlikely(*c->bus_generation != c->tlb.generation))
+			tlb_check_generation(c);
 		run_next(c);
 	}
 }

@@ -178,6 +178,10 @@ struct cpu {
 	 * wrong to run: code changed under us, TLB flush, mode change. */
 	uint8_t stop_block;
 	const struct insn *insn;	/* executing now */
+	/* Moves whenever a linear address may have come to mean other code:
+	 * TLB flushes, dropped blocks.  Guards the links between blocks. */
+	uint64_t code_epoch;
+	const _Atomic uint32_t *bus_generation;	/* bus_generation_word() */
 	struct vcpu_port port;		/* events from outside */
 
 	struct segment seg[SREG_COUNT];
@@ -232,6 +236,7 @@ struct cpu {
 
 	/* ---- engine's own ---- */
 	struct block_cache *blocks;	/* interp/block.h */
+	const struct block *last_block;	/* the one run before, or NULL */
 	struct vcpu *vcpu;		/* thread and parking; vcpu.c */
 	struct debug_points *debug;	/* gdb's breakpoints; x86/debug.h */
 	bool gdb_hit;			/* a gdb watchpoint was hit, at: */
