@@ -16,52 +16,50 @@
 
 #define COPY_BYTES (64 * KiB)
 
-#define LOW_4G 0x100000000ull
-
 /* Selectors of the flat GDT below (Linux boot protocol: CS 10h, DS 18h). */
 #define BOOT_CS 0x10
 #define BOOT_DS 0x18
 
 int boot_open_file(struct boot *b, const char *option, const char *path,
-		   int *fd, uint64_t *size, struct err *e)
+		   const struct boot_file **out, struct err *e)
 {
+	struct boot_file *f = &b->file[b->files];
 	struct stat st;
 
-	*fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (*fd < 0)
-		return fail(e, errno, "%s %s: %s", option, path,
-			    strerror(errno));
-	if (b->fd_count == CHUNKS_MAX) {
-		close(*fd);
+	if (b->files == FILES_MAX)
 		return fail(e, E2BIG, "%s %s: more than %d files", option, path,
-			    CHUNKS_MAX);
-	}
-	b->fds[b->fd_count++] = *fd;
-	if (fstat(*fd, &st))
+			    FILES_MAX);
+	/* Not to wait for the other end if it is a pipe. */
+	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (f->fd < 0)
 		return fail(e, errno, "%s %s: %s", option, path,
 			    strerror(errno));
+	f->name = xasprintf("%s %s", option, path);
+	b->files++;
+	if (fstat(f->fd, &st))
+		return fail(e, errno, "%s: %s", f->name, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return fail(e, EINVAL, "%s %s: not a regular file", option,
-			    path);
-	*size = (uint64_t)st.st_size;
+		return fail(e, EINVAL, "%s: not a regular file", f->name);
+	f->size = (uint64_t)st.st_size;
+	*out = f;
 	return 0;
 }
 
-int boot_pread(int fd, uint64_t offset, void *buf, uint64_t len,
-	       const char *path, struct err *e)
+int boot_pread(const struct boot_file *f, uint64_t offset, void *buf,
+	       uint64_t len, struct err *e)
 {
 	uint8_t *p = buf;
 
 	while (len) {
-		ssize_t n = pread(fd, p, len, (off_t)offset);
+		ssize_t n = pread(f->fd, p, len, (off_t)offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail(e, EIO, "%s: %s", path, strerror(errno));
+			return fail(e, EIO, "%s: %s", f->name, strerror(errno));
 		if (!n)
 			return fail(e, EIO, "%s: ends at byte %llu, %llu more "
-				    "expected", path,
+				    "expected", f->name,
 				    (unsigned long long)offset,
 				    (unsigned long long)len);
 		p += n;
@@ -73,26 +71,37 @@ int boot_pread(int fd, uint64_t offset, void *buf, uint64_t len,
 
 /* ---- chunks ---- */
 
-static bool in_ram(const struct boot_config *cfg, gpa_t at, uint64_t len)
+/* Outside what the memory map calls RAM there are the VGA hole, the tables
+ * below 1 MiB, and devices. */
+static int check_ram(const struct boot_config *cfg, const char *what, gpa_t at,
+		     uint64_t len, struct err *e)
 {
-	uint64_t end;
+	for (unsigned i = 0; i < cfg->e820_count; i++) {
+		const struct e820_entry *m = &cfg->e820[i];
 
-	if (!checked_add(at, len, &end))
-		return false;
-	return end <= cfg->low_ram ||
-	       (at >= LOW_4G && end <= LOW_4G + cfg->high_ram);
+		if (m->type != E820_RAM || at < m->base ||
+		    at - m->base >= m->len)
+			continue;
+		if (len <= m->len - (at - m->base))
+			return 0;
+		return fail(e, ENOSPC, "%s: %llu bytes at 0x%llx, and RAM ends "
+			    "at 0x%llx there", what, (unsigned long long)len,
+			    (unsigned long long)at,
+			    (unsigned long long)(m->base + m->len));
+	}
+	return fail(e, ENOSPC, "%s: %llu bytes at 0x%llx, where none of the "
+		    "%llu MiB of RAM is", what, (unsigned long long)len,
+		    (unsigned long long)at,
+		    (unsigned long long)((cfg->low_ram + cfg->high_ram) / MiB));
 }
 
 static int add_chunk(struct boot *b, const char *what, const struct chunk *new,
 		     struct err *e)
 {
-	if (!in_ram(&b->cfg, new->at, new->len))
-		return fail(e, ENOSPC,
-			    "%s: %llu bytes at 0x%llx do not fit in %llu MiB "
-			    "of RAM", what, (unsigned long long)new->len,
-			    (unsigned long long)new->at,
-			    (unsigned long long)((b->cfg.low_ram +
-						  b->cfg.high_ram) / MiB));
+	int rc = check_ram(&b->cfg, what, new->at, new->len, e);
+
+	if (rc)
+		return rc;
 	for (unsigned i = 0; i < b->chunks; i++) {
 		const struct chunk *k = &b->chunk[i];
 
@@ -111,19 +120,26 @@ static int add_chunk(struct boot *b, const char *what, const struct chunk *new,
 	return 0;
 }
 
-int boot_add_file(struct boot *b, const char *what, gpa_t at, uint64_t len,
-		  int fd, uint64_t offset, uint64_t file_len, struct err *e)
+int boot_add_file(struct boot *b, const struct boot_file *f, uint64_t offset,
+		  uint64_t file_len, gpa_t at, uint64_t len, struct err *e)
 {
 	struct chunk k = { .at = at, .len = len, .file_len = file_len,
-			   .fd = fd, .offset = offset, .zero_rest = true };
+			   .file = f, .offset = offset, .zero_rest = true };
+	uint64_t end;
 
-	return add_chunk(b, what, &k, e);
+	if (!checked_add(offset, file_len, &end) || end > f->size)
+		return fail(e, ENOEXEC, "%s: %llu bytes wanted from byte %llu "
+			    "on, and the file has %llu", f->name,
+			    (unsigned long long)file_len,
+			    (unsigned long long)offset,
+			    (unsigned long long)f->size);
+	return add_chunk(b, f->name, &k, e);
 }
 
 int boot_add_bytes(struct boot *b, const char *what, gpa_t at, uint8_t *bytes,
 		   uint64_t len, struct err *e)
 {
-	struct chunk k = { .at = at, .len = len, .file_len = len, .fd = -1,
+	struct chunk k = { .at = at, .len = len, .file_len = len,
 			   .bytes = bytes };
 	int rc = add_chunk(b, what, &k, e);
 
@@ -132,45 +148,50 @@ int boot_add_bytes(struct boot *b, const char *what, gpa_t at, uint8_t *bytes,
 	return rc;
 }
 
-gpa_t boot_end_of_chunks(const struct boot *b, gpa_t from, gpa_t to)
+int boot_add_text(struct boot *b, const char *what, gpa_t at, const char *text,
+		  struct err *e)
 {
-	gpa_t end = from;
+	uint64_t len = strlen(text) + 1;
 
-	for (unsigned i = 0; i < b->chunks; i++) {
-		gpa_t k = b->chunk[i].at + b->chunk[i].len;
-
-		if (b->chunk[i].at >= from && b->chunk[i].at < to && k > end)
-			end = k;
-	}
-	return end;
+	if (at >= BOOT_LOW_END || len > BOOT_LOW_END - at)
+		return fail(e, E2BIG, "%s: %llu characters, and there is room "
+			    "for %llu", what, (unsigned long long)len - 1,
+			    at < BOOT_LOW_END ?
+			    (unsigned long long)(BOOT_LOW_END - at - 1) : 0);
+	return boot_add_bytes(b, what, at, (uint8_t *)xstrdup(text), len, e);
 }
 
-static int load_chunk(const struct chunk *k, struct bus *bus, const char *path,
-		      uint8_t *buf, struct err *e)
+/* The first n bytes of what the chunk has from `done` on, in buf or in place;
+ * NULL if the file cannot be read. */
+static const uint8_t *next_bytes(const struct chunk *k, uint64_t done,
+				 uint64_t n, uint8_t *buf, struct err *e)
+{
+	uint64_t from_file = 0;
+
+	if (!k->file)
+		return k->bytes + done;
+	if (done < k->file_len)
+		from_file = k->file_len - done < n ? k->file_len - done : n;
+	if (boot_pread(k->file, k->offset + done, buf, from_file, e))
+		return NULL;
+	memset(buf + from_file, 0, n - from_file);
+	return buf;
+}
+
+static int load_chunk(const struct chunk *k, struct bus *bus, uint8_t *buf,
+		      struct err *e)
 {
 	uint64_t len = k->zero_rest ? k->len : k->file_len;
 
 	for (uint64_t done = 0; done < len;) {
-		uint64_t n = len - done, from_file = 0;
-		const uint8_t *src = buf;
-		int rc;
+		uint64_t n = len - done < COPY_BYTES ? len - done : COPY_BYTES;
+		const uint8_t *src = next_bytes(k, done, n, buf, e);
 
-		if (n > COPY_BYTES)
-			n = COPY_BYTES;
-		if (done < k->file_len)
-			from_file = k->file_len - done < n ? k->file_len - done
-							   : n;
-		if (k->bytes) {
-			src = k->bytes + done;
-		} else {
-			rc = boot_pread(k->fd, k->offset + done, buf,
-					from_file, path, e);
-			if (rc)
-				return rc;
-			memset(buf + from_file, 0, n - from_file);
-		}
+		if (!src)
+			return -EIO;
 		if (bus_write(bus, k->at + done, src, n))
-			return fail(e, EFAULT, "%s: no RAM at 0x%llx", path,
+			return fail(e, EFAULT, "%s: no RAM at 0x%llx",
+				    k->file ? k->file->name : "boot data",
 				    (unsigned long long)(k->at + done));
 		done += n;
 	}
@@ -183,7 +204,7 @@ int boot_load(struct boot *b, struct bus *bus, struct err *e)
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < b->chunks; i++)
-		rc = load_chunk(&b->chunk[i], bus, b->cfg.kernel, buf, e);
+		rc = load_chunk(&b->chunk[i], bus, buf, e);
 	free(buf);
 	return rc;
 }
@@ -260,20 +281,38 @@ static int detect(struct boot *b, struct err *e)
 					uint64_t, struct err *) = {
 		boot_multiboot, boot_pvh, boot_linux,
 	};
+	const struct boot_file *f = b->kernel;
 	uint8_t head[KERNEL_HEAD];
-	uint64_t n = b->kernel_size < sizeof(head) ? b->kernel_size
-						   : sizeof(head);
-	int rc = boot_pread(b->kernel_fd, 0, head, n, b->cfg.kernel, e);
+	uint64_t n = f->size < sizeof(head) ? f->size : sizeof(head);
+	int rc = boot_pread(f, 0, head, n, e);
 
 	if (rc)
 		return rc;
+	if (!n)
+		return fail(e, ENOEXEC, "%s: empty", f->name);
 	for (unsigned i = 0; i < ARRAY_LEN(protocols); i++) {
 		rc = protocols[i](b, head, n, e);
 		if (rc != 1)
 			return rc;
 	}
-	return fail(e, ENOEXEC, "-kernel %s: not a Linux bzImage, a multiboot "
-		    "image or an ELF file with a PVH entry", b->cfg.kernel);
+	return fail(e, ENOEXEC, "%s: %llu bytes, and not a Linux bzImage, a "
+		    "multiboot image or an ELF file with a PVH entry", f->name,
+		    (unsigned long long)f->size);
+}
+
+/* A damaged kernel is better found here than by a guest that resets for ever.
+ */
+static int check_entry(const struct boot *b, struct err *e)
+{
+	for (unsigned i = 0; i < b->chunks; i++) {
+		const struct chunk *k = &b->chunk[i];
+
+		if (k->file == b->kernel && b->entry >= k->at &&
+		    b->entry - k->at < k->file_len)
+			return 0;
+	}
+	return fail(e, ENOEXEC, "%s: entered at 0x%llx, where it loads nothing",
+		    b->kernel->name, (unsigned long long)b->entry);
 }
 
 struct boot *boot_open(const struct boot_config *cfg, struct err *e)
@@ -281,9 +320,8 @@ struct boot *boot_open(const struct boot_config *cfg, struct err *e)
 	struct boot *b = xcalloc(1, sizeof(*b));
 
 	b->cfg = *cfg;
-	if (boot_open_file(b, "-kernel", cfg->kernel, &b->kernel_fd,
-			   &b->kernel_size, e) ||
-	    detect(b, e) || add_gdt(b, e) ||
+	if (boot_open_file(b, "-kernel", cfg->kernel, &b->kernel, e) ||
+	    detect(b, e) || check_entry(b, e) || add_gdt(b, e) ||
 	    (b->how == ENTRY_LONG64 && add_identity_map(b, e))) {
 		boot_free(b);
 		return NULL;
@@ -297,7 +335,9 @@ void boot_free(struct boot *b)
 		return;
 	for (unsigned i = 0; i < b->chunks; i++)
 		free(b->chunk[i].bytes);
-	for (unsigned i = 0; i < b->fd_count; i++)
-		close(b->fds[i]);
+	for (unsigned i = 0; i < b->files; i++) {
+		close(b->file[i].fd);
+		free(b->file[i].name);
+	}
 	free(b);
 }

@@ -21,6 +21,7 @@
 /* Offsets in the setup header, the same in the file and in boot_params. */
 #define HDR_START		0x1f1
 #define HDR_SETUP_SECTS		0x1f1
+#define HDR_SYSSIZE		0x1f4	/* in 16 bytes, from protocol 2.04 */
 #define HDR_JUMP		0x200	/* its byte 1: length after 202h */
 #define HDR_MAGIC		0x202
 #define HDR_VERSION		0x206
@@ -55,42 +56,54 @@
 struct setup {
 	const uint8_t *hdr;	/* the file from byte 0 */
 	unsigned version;
-	uint64_t setup_bytes;
-	uint64_t load_at, init_size;
+	uint64_t setup_bytes;	/* the rest of the file goes to load_at */
+	uint64_t load_at, end;	/* memory it needs until it reads e820 */
 	bool entry64;
 };
+
+/* A kernel that cannot be relocated moves itself from 1 MiB to pref. */
+static void find_place(const struct boot *b, struct setup *s)
+{
+	const uint8_t *head = s->hdr;
+	uint64_t pref = load_le64(head + HDR_PREF_ADDRESS), runs_at;
+
+	s->load_at = HIGH_LOAD;
+	s->end = s->load_at + b->kernel->size - s->setup_bytes;
+	if (s->version < 0x20a)
+		return;
+	if (pref < HIGH_LOAD || pref >= b->cfg.low_ram)
+		pref = HIGH_LOAD;
+	if (head[HDR_RELOCATABLE]) {
+		s->end += pref - s->load_at;
+		s->load_at = pref;
+	}
+	runs_at = pref + load_le32(head + HDR_INIT_SIZE);
+	if (runs_at > s->end)
+		s->end = runs_at;
+}
 
 static int parse_header(struct boot *b, const uint8_t *head, struct setup *s,
 			struct err *e)
 {
-	const char *path = b->cfg.kernel;
+	const struct boot_file *f = b->kernel;
 	unsigned sects = head[HDR_SETUP_SECTS];
+	uint64_t wanted;
 
 	s->hdr = head;
 	s->version = load_le16(head + HDR_VERSION);
 	if (s->version < 0x206 || !(head[HDR_LOADFLAGS] & LOADED_HIGH))
-		return fail(e, ENOEXEC, "-kernel %s: boot protocol %u.%02u, "
-			    "and 2.06 with a high-loaded kernel is the oldest "
-			    "supported", path, s->version >> 8,
+		return fail(e, ENOEXEC, "%s: boot protocol %u.%02u, and 2.06 "
+			    "with a high-loaded kernel is the oldest "
+			    "supported", f->name, s->version >> 8,
 			    s->version & 0xff);
 	s->setup_bytes = ((sects ? sects : 4) + 1) * 512ull;
-	if (s->setup_bytes >= b->kernel_size)
-		return fail(e, ENOEXEC, "-kernel %s: %llu bytes, and its setup "
-			    "part alone is %llu", path,
-			    (unsigned long long)b->kernel_size,
-			    (unsigned long long)s->setup_bytes);
-	s->load_at = HIGH_LOAD;
-	s->init_size = b->kernel_size - s->setup_bytes;
-	if (s->version >= 0x20a) {
-		uint64_t pref = load_le64(head + HDR_PREF_ADDRESS);
-		uint32_t init = load_le32(head + HDR_INIT_SIZE);
-
-		if (head[HDR_RELOCATABLE] && pref >= HIGH_LOAD &&
-		    pref < b->cfg.low_ram)
-			s->load_at = pref;
-		if (init > s->init_size)
-			s->init_size = init;
-	}
+	/* The size in the header is rounded up by some. */
+	wanted = s->setup_bytes + load_le32(head + HDR_SYSSIZE) * 16ull;
+	if (s->setup_bytes >= f->size || wanted > f->size + 15)
+		return fail(e, ENOEXEC, "%s: %llu bytes, and its header says "
+			    "%llu", f->name, (unsigned long long)f->size,
+			    (unsigned long long)wanted);
+	find_place(b, s);
 	s->entry64 = b->cfg.long_mode && s->version >= 0x20c &&
 		     (load_le16(head + HDR_XLOADFLAGS) & XLF_KERNEL_64);
 	return 0;
@@ -105,35 +118,32 @@ static int add_cmdline(struct boot *b, const struct setup *s, struct err *e)
 		return fail(e, E2BIG, "-append: %llu characters, and the "
 			    "kernel takes %llu", (unsigned long long)len,
 			    (unsigned long long)max);
-	return boot_add_bytes(b, "-append", BOOT_CMDLINE,
-			      (uint8_t *)xstrdup(text), len + 1, e);
+	return boot_add_text(b, "-append", BOOT_CMDLINE, text, e);
 }
 
 static int add_initrd(struct boot *b, const struct setup *s, uint8_t *bp,
 		      struct err *e)
 {
 	uint64_t top = (uint64_t)load_le32(s->hdr + HDR_INITRD_ADDR_MAX) + 1;
-	uint64_t size, at, floor = s->load_at + s->init_size;
-	int fd, rc;
+	const struct boot_file *f;
+	gpa_t at;
+	int rc;
 
-	rc = boot_open_file(b, "-initrd", b->cfg.initrd, &fd, &size, e);
-	if (rc)
+	rc = boot_open_file(b, "-initrd", b->cfg.initrd, &f, e);
+	if (rc || !f->size)
 		return rc;
 	if (top > b->cfg.low_ram)
 		top = b->cfg.low_ram;
-	if (floor > top || size > top - floor)
-		return fail(e, ENOSPC, "-initrd %s: %llu bytes do not fit "
-			    "between the kernel's end at 0x%llx and 0x%llx",
-			    b->cfg.initrd, (unsigned long long)size,
-			    (unsigned long long)floor, (unsigned long long)top);
-	at = (top - size) & ~4095ull;
-	if (at < floor)
-		return fail(e, ENOSPC, "-initrd %s: no page-aligned place for "
-			    "%llu bytes below 0x%llx", b->cfg.initrd,
-			    (unsigned long long)size, (unsigned long long)top);
+	at = f->size <= top ? (top - f->size) & ~4095ull : 0;
+	if (at < s->end)
+		return fail(e, ENOSPC, "%s: %llu bytes do not fit between the "
+			    "kernel's end at 0x%llx and 0x%llx", f->name,
+			    (unsigned long long)f->size,
+			    (unsigned long long)s->end,
+			    (unsigned long long)top);
 	store_le32(bp + HDR_RAMDISK_IMAGE, (uint32_t)at);
-	store_le32(bp + HDR_RAMDISK_SIZE, (uint32_t)size);
-	return size ? boot_add_file(b, "-initrd", at, size, fd, 0, size, e) : 0;
+	store_le32(bp + HDR_RAMDISK_SIZE, (uint32_t)f->size);
+	return boot_add_file(b, f, 0, f->size, at, f->size, e);
 }
 
 static void fill_params(const struct boot *b, const struct setup *s,
@@ -163,7 +173,6 @@ static void fill_params(const struct boot *b, const struct setup *s,
 int boot_linux(struct boot *b, const uint8_t *head, uint64_t head_len,
 	       struct err *e)
 {
-	uint64_t kernel_bytes;
 	struct setup s = { 0 };
 	uint8_t *bp;
 	int rc;
@@ -173,11 +182,9 @@ int boot_linux(struct boot *b, const uint8_t *head, uint64_t head_len,
 	rc = parse_header(b, head, &s, e);
 	if (rc)
 		return rc;
-	kernel_bytes = b->kernel_size - s.setup_bytes;
-	rc = boot_add_file(b, "-kernel", s.load_at,
-			   s.init_size > kernel_bytes ? s.init_size
-						      : kernel_bytes,
-			   b->kernel_fd, s.setup_bytes, kernel_bytes, e);
+	rc = boot_add_file(b, b->kernel, s.setup_bytes,
+			   b->kernel->size - s.setup_bytes, s.load_at,
+			   s.end - s.load_at, e);
 	if (rc)
 		return rc;
 	b->chunk[b->chunks - 1].zero_rest = false;

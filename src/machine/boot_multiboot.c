@@ -1,8 +1,12 @@
 /* machine/boot_multiboot.c - Multiboot 1 images: ELF32 or with the load
  * addresses in the header (the "a.out kludge"), and modules.
  *
- * Modules come from -initrd as "file1 args,file2 args"; each gets its own page-
- * aligned place above the kernel, and its string is the file name and args.
+ * Modules come from -initrd as "file1 args,file2 args" (a comma that is part of
+ * one is doubled); each gets its own page-aligned place above the kernel, and
+ * its string is the file name and args.
+ *
+ * An image that would like a video mode is started in what there is, text mode:
+ * the mode it names is only a recommendation (3.1.4).
  *
  * Source: Multiboot Specification 0.6.96, sections 3.1 to 3.3.
  *
@@ -15,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "base/bytes.h"
+#include "base/log.h"
 #include "machine/boot_inside.h"
 
 #define HEADER_MAGIC	0x1badb002u
@@ -23,6 +28,7 @@
 
 #define WANT_ADDRESSES	(1u << 16)	/* header carries load addresses */
 #define WANT_VIDEO	(1u << 2)
+#define WANT_UNKNOWN	0xfff8u		/* to be refused */
 
 #define INFO_MEM	(1u << 0)
 #define INFO_BOOTDEV	(1u << 1)
@@ -58,60 +64,69 @@ static int load_kludge(struct boot *b, const uint8_t *h, uint64_t at,
 	uint64_t offset, len, mem;
 
 	if (load > header || header - load > at)
-		return fail(e, ENOEXEC, "-kernel %s: multiboot header at %llu "
-			    "says 0x%x, its load address is 0x%x",
-			    b->cfg.kernel, (unsigned long long)at, header,
+		return fail(e, ENOEXEC, "%s: multiboot header at byte %llu is "
+			    "for 0x%x, and the load address is 0x%x",
+			    b->kernel->name, (unsigned long long)at, header,
 			    load);
 	offset = at - (header - load);
-	len = b->kernel_size - offset;
+	len = b->kernel->size - offset;
 	if (load_end) {
-		if (load_end < load || load_end - load > len)
-			return fail(e, ENOEXEC, "-kernel %s: multiboot load "
-				    "end 0x%x, and the file ends at 0x%llx",
-				    b->cfg.kernel, load_end,
+		if (load_end <= load || load_end - load > len)
+			return fail(e, ENOEXEC, "%s: multiboot load address "
+				    "0x%x, load end 0x%x, and the file ends at "
+				    "0x%llx", b->kernel->name, load, load_end,
 				    (unsigned long long)(load + len));
 		len = load_end - load;
 	}
 	mem = bss_end > load + len ? bss_end - load : len;
 	b->entry = load_le32(h + 28);
 	*end = load + mem;
-	return boot_add_file(b, "-kernel", load, mem, b->kernel_fd, offset,
-			     len, e);
+	return boot_add_file(b, b->kernel, offset, len, load, mem, e);
 }
 
 static int add_string(struct boot *b, const char *what, gpa_t *at,
 		      const char *s, struct err *e)
 {
-	uint64_t len = strlen(s) + 1;
-	gpa_t where = *at;
+	int rc = boot_add_text(b, what, *at, s, e);
 
-	if (where + len > BOOT_LOW_END)
-		return fail(e, E2BIG, "%s: no room below 0x%x", what,
-			    BOOT_LOW_END);
-	*at += len;
-	return boot_add_bytes(b, what, where, (uint8_t *)xstrdup(s), len, e);
+	*at += strlen(s) + 1;
+	return rc;
 }
 
 /* One "file args" of -initrd: its file at *place, its string at *text. */
-static int add_module(struct boot *b, char *spec, uint8_t *entry, gpa_t *place,
-		      gpa_t *text, struct err *e)
+static int add_module(struct boot *b, const char *spec, uint8_t *entry,
+		      gpa_t *place, gpa_t *text, struct err *e)
 {
-	char *path = xstrdup(spec);
-	uint64_t size;
-	int fd, rc;
+	char *path = xstrndup(spec, strcspn(spec, " "));
+	const struct boot_file *f;
+	int rc;
 
-	path[strcspn(path, " ")] = '\0';
-	rc = boot_open_file(b, "-initrd", path, &fd, &size, e);
+	rc = boot_open_file(b, "-initrd", path, &f, e);
 	free(path);
+	if (!rc && f->size)
+		rc = boot_add_file(b, f, 0, f->size, *place, f->size, e);
 	if (rc)
 		return rc;
 	store_le32(entry, (uint32_t)*place);
-	store_le32(entry + 4, (uint32_t)(*place + size));
+	store_le32(entry + 4, (uint32_t)(*place + f->size));
 	store_le32(entry + 8, (uint32_t)*text);
-	if (size)
-		rc = boot_add_file(b, "-initrd", *place, size, fd, 0, size, e);
-	*place = (*place + size + 4095) & ~4095ull;
-	return rc ? rc : add_string(b, "-initrd", text, spec, e);
+	*place = (*place + f->size + 4095) & ~4095ull;
+	return add_string(b, "-initrd", text, spec, e);
+}
+
+/* Cuts the first spec off *list, which it writes to; NULL at the end. */
+static char *next_spec(char **list)
+{
+	char *spec = *list, *to = spec, *from = spec;
+
+	if (!spec || !*spec)
+		return NULL;
+	for (; *from && (*from != ',' || from[1] == ','); *to++ = *from++)
+		if (*from == ',')
+			from++;
+	*list = *from ? from + 1 : from;
+	*to = '\0';
+	return spec + strspn(spec, " ");
 }
 
 static int add_modules(struct boot *b, gpa_t place, uint8_t *mods,
@@ -121,8 +136,7 @@ static int add_modules(struct boot *b, gpa_t place, uint8_t *mods,
 	int rc = 0;
 
 	*count = 0;
-	while (!rc && (spec = strsep(&next, ","))) {
-		spec += strspn(spec, " ");
+	while (!rc && (spec = next_spec(&next))) {
 		if (!*spec)
 			continue;
 		if (*count == MODS_MAX)
@@ -163,8 +177,9 @@ static int add_info(struct boot *b, gpa_t kernel_end, struct err *e)
 	store_le32(info, INFO_MEM | INFO_BOOTDEV | INFO_CMDLINE | INFO_MODS |
 			 INFO_MMAP | INFO_LOADER);
 	store_le32(info + 4, 640);
-	store_le32(info + 8, (uint32_t)((b->cfg.low_ram - MiB) / KiB));
-	store_le32(info + 12, 0x8000ffff);	/* first disk, no partition */
+	if (b->cfg.low_ram > MiB)
+		store_le32(info + 8, (uint32_t)((b->cfg.low_ram - MiB) / KiB));
+	store_le32(info + 12, 0x8000ffff);	/* first partition of disk 1 */
 	store_le32(info + 16, (uint32_t)text);
 	rc = add_string(b, "-append", &text, cmdline, e);
 	free(cmdline);
@@ -198,20 +213,26 @@ int boot_multiboot(struct boot *b, const uint8_t *head, uint64_t head_len,
 	if (at < 0)
 		return 1;
 	want = load_le32(head + at + 4);
+	if (want & WANT_UNKNOWN)
+		return fail(e, ENOEXEC, "%s: multiboot flags 0x%x, and of the "
+			    "lower 16 only 0 to 2 are known", b->kernel->name,
+			    want);
 	if (want & WANT_VIDEO)
-		return fail(e, ENOEXEC, "-kernel %s: multiboot image asks for "
-			    "a video mode, not in this version",
-			    b->cfg.kernel);
+		log_warn("%s: asks for a video mode, and starts in text mode",
+			 b->kernel->name);
 	if (want & WANT_ADDRESSES) {
 		if ((uint64_t)at + 32 > head_len)
-			return fail(e, ENOEXEC, "-kernel %s: multiboot header "
-				    "is cut short", b->cfg.kernel);
+			return fail(e, ENOEXEC, "%s: multiboot header at byte "
+				    "%llu of %llu is cut short",
+				    b->kernel->name, (unsigned long long)at,
+				    (unsigned long long)head_len);
 		rc = load_kludge(b, head + at, (uint64_t)at, &end, e);
 	} else {
-		if (head[EI_CLASS] == ELFCLASS64)
-			return fail(e, ENOEXEC, "-kernel %s: 64-bit ELF, and "
+		if (boot_is_elf(head, head_len) &&
+		    head[EI_CLASS] == ELFCLASS64)
+			return fail(e, ENOEXEC, "%s: 64-bit ELF file, and "
 				    "multiboot takes 32-bit ones",
-				    b->cfg.kernel);
+				    b->kernel->name);
 		rc = boot_load_elf(b, head, head_len, &b->entry, &end, e);
 	}
 	if (rc)
