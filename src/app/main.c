@@ -35,16 +35,26 @@ static int refuse(const struct err *e)
 	return 1;
 }
 
-/* Between the command line and the machine. */
-static int run_machine(const struct options *o)
+/* What is done in another way than was asked: said once it runs, so that an
+ * error is one line. */
+static void warn(const struct options *o)
 {
-	struct err e = { "" };
-	int status = 1, r;
-
+	if (o->accel_refused)
+		log_warn("accelerator '%s': not in this version, falling back "
+			 "to 'interp'", o->accel_refused);
 	if (!o->display_chosen)
 		log_warn("there is no screen in this version: running as with "
 			 "-display none; -nographic puts the serial console "
 			 "on this terminal");
+}
+
+/* Between the command line and the machine. */
+static int run_machine(const struct options *o)
+{
+	struct err e = { "" };
+	struct machine *m;
+	int status = 1, r;
+
 	if (o->process)
 		os_process_name(o->process);
 	if (o->machine.daemonize) {
@@ -58,7 +68,12 @@ static int run_machine(const struct options *o)
 		err_prefix(&e, "-pidfile");
 		return refuse(&e);
 	}
-	r = machine_run(&o->machine, &e);
+	m = machine_new(&o->machine, &e);
+	if (!m)
+		return refuse(&e);
+	warn(o);
+	r = machine_main(m, &e);
+	machine_free(m);
 	return r < 0 ? refuse(&e) : r;
 }
 

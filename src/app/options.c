@@ -151,9 +151,9 @@ static const struct option options[] = {
 	ABSENT_WITH_ARG("xen-domid"), ABSENT("xen-domid-restrict"),
 };
 
+/* The first line is in the form that callers of QEMU parse. */
 static int print_version(struct options *o, const char *arg, struct err *e)
 {
-	/* The first line is in the form that callers of QEMU parse. */
 	fprintf(o->out, "QEMU emulator version 7.2.0 (husk 0.1.0)\n"
 		"This is Husk, which takes QEMU's command line and shares "
 		"none of its code\n");
@@ -163,6 +163,7 @@ static int print_version(struct options *o, const char *arg, struct err *e)
 
 static int print_help(struct options *o, const char *arg, struct err *e)
 {
+	print_version(o, NULL, NULL);
 	fprintf(o->out, "usage: %s [options]\n\n"
 		"Each option can be written with one dash or two.\n\n",
 		log_program());
@@ -249,14 +250,10 @@ static int check_together(const struct options *o, struct err *e)
 
 static int settle_accel(struct options *o, struct err *e)
 {
-	if (!o->accel_refused)
+	if (!o->accel_refused || o->accel_chosen)
 		return 0;
-	if (!o->accel_chosen)
-		return fail(e, ENOTSUP, "accelerator '%s': not in this "
-			    "version, 'interp' is", o->accel_refused);
-	log_warn("accelerator '%s': not in this version, falling back to "
-		 "'interp'", o->accel_refused);
-	return 0;
+	return fail(e, ENOTSUP, "accelerator '%s': not in this version, "
+		    "'interp' is", o->accel_refused);
 }
 
 /* A board has one serial port unless told otherwise. */

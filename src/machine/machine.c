@@ -469,18 +469,6 @@ void machine_free(struct machine *m)
 	free(m);
 }
 
-int machine_run(const struct machine_config *cfg, struct err *e)
-{
-	struct machine *m = machine_new(cfg, e);
-	int r;
-
-	if (!m)
-		return -EINVAL;
-	r = machine_main(m, e);
-	machine_free(m);
-	return r;
-}
-
 struct bus *machine_bus(struct machine *m)
 {
 	return m->bus;

@@ -29,8 +29,6 @@ struct machine *machine_new(const struct machine_config *cfg, struct err *e);
  * ran. */
 int machine_main(struct machine *m, struct err *e);
 void machine_free(struct machine *m);
-/* The three of them. */
-int machine_run(const struct machine_config *cfg, struct err *e);
 
 bool machine_running(const struct machine *m);
 void machine_pause(struct machine *m);

@@ -52,8 +52,9 @@ static int read_image(struct machine *m, FILE *f, size_t *size, struct err *e)
 		return fail(e, EIO, "-bios %s: %s", m->cfg->bios,
 			    strerror(errno));
 	if (!n || n % ROM_UNIT || fgetc(f) != EOF)
-		return fail(e, EINVAL, "-bios %s: its size is not 64, 128, 192"
-			    " or 256 KiB", m->cfg->bios);
+		return fail(e, EINVAL, "-bios %s: %zu bytes%s, not 64, 128, "
+			    "192 or 256 KiB", m->cfg->bios, n,
+			    n == ROM_MAX ? " and more" : "");
 	isa = n < ISA_ROM ? n : ISA_ROM;
 	memcpy(m->rom + SHADOW_LEN - isa, image + n - isa, isa);
 	*size = n;
