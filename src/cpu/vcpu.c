@@ -14,6 +14,10 @@
  * device's registers is active; devices never ask for exclusive work, so it
  * comes out again.
  *
+ * Not being active is thus less than being parked: a halted vCPU, or one that
+ * waits for its turn in the middle of an instruction, goes on by itself.
+ * vcpus_pause() therefore waits until every thread is back in thread_main().
+ *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
@@ -48,6 +52,7 @@ struct vcpu {
 	bool started;
 	pthread_cond_t woken;
 	bool active;		/* all->lock */
+	bool parked;		/* all->lock: in thread_main(), or no thread */
 	struct written_list written;	/* all->lock */
 };
 
@@ -232,6 +237,17 @@ void vcpu_stopped(struct cpu *c, enum vcpu_stop why)
 		c->vcpu->all->on_stop(c->vcpu->all->on_stop_ctx, c, why);
 }
 
+/* Until the vCPU may run, or its thread is to end. */
+static void wait_parked_locked(struct vcpu *u)
+{
+	u->parked = true;
+	pthread_cond_broadcast(&u->all->changed);
+	while (u->cpu->port.events & VCPU_PAUSE &&
+	       !(u->cpu->port.events & VCPU_QUIT))
+		pthread_cond_wait(&u->woken, &u->all->lock);
+	u->parked = false;
+}
+
 static void *thread_main(void *arg)
 {
 	struct vcpu *u = arg;
@@ -242,9 +258,7 @@ static void *thread_main(void *arg)
 	vcpu_set_current(c->index);
 	pthread_mutex_lock(&v->lock);
 	for (;;) {
-		while (c->port.events & VCPU_PAUSE &&
-		       !(c->port.events & VCPU_QUIT))
-			pthread_cond_wait(&u->woken, &v->lock);
+		wait_parked_locked(u);
 		if (c->port.events & VCPU_QUIT)
 			break;
 		set_active_locked(u);
@@ -257,6 +271,14 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
+static bool all_parked_locked(const struct vcpus *v)
+{
+	for (unsigned i = 0; i < v->count; i++)
+		if (!v->vcpu[i].parked)
+			return false;
+	return true;
+}
+
 void vcpus_pause(struct vcpus *v)
 {
 	pthread_mutex_lock(&v->lock);
@@ -265,7 +287,7 @@ void vcpus_pause(struct vcpus *v)
 		atomic_fetch_or(&v->vcpu[i].cpu->port.events, VCPU_PAUSE);
 		pthread_cond_signal(&v->vcpu[i].woken);
 	}
-	while (others_active_locked(v, NULL))
+	while (!all_parked_locked(v))
 		pthread_cond_wait(&v->changed, &v->lock);
 	pthread_mutex_unlock(&v->lock);
 }
@@ -332,6 +354,7 @@ static int cpu_make(struct vcpus *v, unsigned n, const struct vcpu_config *cfg,
 	memset(c, 0, sizeof(*c));
 	u->cpu = c;
 	u->all = v;
+	u->parked = true;
 	pthread_cond_init(&u->woken, NULL);
 	c->vcpu = u;
 	c->bus = cfg->bus;

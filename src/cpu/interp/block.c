@@ -81,18 +81,31 @@ static uint8_t lines_of(const uint8_t *hva, unsigned len)
 	return (uint8_t)((0xffu << first) & (0xffu >> (7 - last)));
 }
 
-static void drop_write_tags(struct cpu *c, void *arg)
+struct watch {
+	const struct ram_page *page;
+	uint8_t lines;
+};
+
+static void start_watch(struct cpu *c, void *arg)
 {
-	tlb_protect_page(c, arg);
+	const struct watch *w = arg;
+
+	__atomic_fetch_or(w->page->code, w->lines, __ATOMIC_SEQ_CST);
+	tlb_protect_page(c, w->page->hva);
 }
 
-/* From here on, stores to these bytes reach code_written(). */
-static void watch_lines(struct cpu *c, const struct ram_page *page, uint8_t lines)
+/* From here on, stores to these bytes reach code_written().  Bits are set while
+ * all others stand still, so whoever sees one knows that no vCPU has a write
+ * tag for the page any more. */
+static void watch_lines(struct cpu *c, const struct ram_page *page,
+			uint8_t lines)
 {
-	uint8_t had = __atomic_fetch_or(page->code, lines, __ATOMIC_SEQ_CST);
+	struct watch w = { page, lines };
 
-	if (!had)
-		vcpu_exclusive(c, drop_write_tags, page->hva);
+	if (!__atomic_load_n(page->code, __ATOMIC_SEQ_CST))
+		vcpu_exclusive(c, start_watch, &w);
+	else
+		__atomic_fetch_or(page->code, lines, __ATOMIC_SEQ_CST);
 }
 
 /* ---- dropping ---- */
@@ -126,8 +139,10 @@ void block_drop(struct cpu *c, const uint8_t *hva, unsigned len)
 
 struct written {
 	const uint8_t *hva;
+	uint8_t *code;		/* the page's code byte */
 	unsigned len;
-	uint8_t lines;		/* out: lines of the page still in use */
+	unsigned vcpus_left;
+	uint8_t lines;		/* of the page, that vCPUs seen keep code of */
 };
 
 static void drop_written(struct cpu *c, void *arg)
@@ -140,21 +155,25 @@ static void drop_written(struct cpu *c, void *arg)
 	     b = b->next_in_page)
 		if (b->hva >= page && b->hva < page + PAGE_SIZE)
 			w->lines |= lines_of(b->hva, b->bytes);
+	/* While all stand still: none has set a bit and not yet linked the
+	 * block that it is for. */
+	if (!--w->vcpus_left)
+		__atomic_store_n(w->code, w->lines, __ATOMIC_SEQ_CST);
 }
 
 void code_written(struct cpu *c, uint64_t gpa, unsigned len)
 {
-	struct written w = { .len = len };
+	struct written w = { .len = len, .vcpus_left = vcpu_siblings(c) };
 	struct ram_page page;
 
 	if (!bus_ram_page(c->bus, gpa, &page))
 		return;
 	w.hva = page.hva + (gpa & ~PAGE_MASK);
+	w.code = page.code;
 	if (!(__atomic_load_n(page.code, __ATOMIC_RELAXED) &
 	      lines_of(w.hva, len)))
 		return;
 	vcpu_exclusive(c, drop_written, &w);
-	__atomic_store_n(page.code, w.lines, __ATOMIC_SEQ_CST);
 }
 
 /* ---- decoding ---- */
@@ -206,6 +225,25 @@ static _Noreturn void raise_undecodable(struct cpu *c, enum decode_result r)
 	fault_gp0(c);	/* DECODE_LONG */
 }
 
+/* Fetch code at rip + n, of which `allowed` bytes are wanted in all: to the end
+ * of the page, or one byte where there is no RAM.  Returns the new n. */
+static unsigned fetch_more(struct cpu *c, uint8_t *bytes, unsigned n,
+			   unsigned allowed)
+{
+	gva_t a = code_linear(c, c->rip + n);
+	uint64_t gpa, room = PAGE_SIZE - (a & ~PAGE_MASK);
+	const uint8_t *p = mem_fetch(c, a, &gpa);
+
+	if (!p) {
+		bytes[n] = mem_fetch_byte(c, a);
+		return n + 1;
+	}
+	if (room > allowed - n)
+		room = allowed - n;
+	memcpy(bytes + n, p, room);
+	return n + (unsigned)room;
+}
+
 void block_decode_one(struct cpu *c, struct insn *out)
 {
 	unsigned allowed = within_limit(c, INSN_MAX);
@@ -216,8 +254,7 @@ void block_decode_one(struct cpu *c, struct insn *out)
 	do {
 		if (n == allowed)
 			fault_gp0(c);	/* past the limit, or too long */
-		bytes[n] = mem_fetch_byte(c, code_linear(c, c->rip + n));
-		n++;
+		n = fetch_more(c, bytes, n, allowed);
 		r = insn_decode(out, bytes, n, (enum code_mode)c->mode,
 				&c->features);
 	} while (r == DECODE_MORE);

@@ -18,8 +18,6 @@
 #include "cpu/vcpu.h"
 #include "cpu/x86/debug.h"
 
-#define DR6_BS	(1u << 14)
-
 static uint64_t truncate_rip(const struct cpu *c, uint64_t rip)
 {
 	return c->mode == CODE64 ? rip : (uint32_t)rip;
@@ -57,6 +55,8 @@ static void take_fault(struct cpu *c)
 		return;
 	}
 	deliver(c, f.vector, EVENT_FAULT, f.has_code, f.code);
+	if (c->step & STEP_GDB)	/* at the handler's first instruction */
+		vcpu_stopped(c, VCPU_STOP_DEBUG);
 }
 
 /* #DB traps that the last instruction earned. */
@@ -64,20 +64,25 @@ static void take_traps(struct cpu *c, bool single_step)
 {
 	uint64_t dr6 = c->pending_dr6 | (single_step ? DR6_BS : 0);
 
-	if (c->gdb_hit) {
-		c->gdb_hit = false;
-		vcpu_stopped(c, VCPU_STOP_DEBUG);
-	}
 	if (!dr6)
 		return;
 	c->pending_dr6 = 0;
-	c->dr6 |= dr6;
+	c->dr6 = (c->dr6 & ~DR6_POINTS) | dr6;
 	deliver(c, VEC_DB, EVENT_TRAP, false, 0);
 }
 
+/* A watchpoint of gdb's was hit, or its single step is done. */
+static void stop_for_gdb(struct cpu *c)
+{
+	c->gdb_hit = false;
+	vcpu_stopped(c, VCPU_STOP_DEBUG);
+}
+
+/* A SIPI that is there already came after the INIT (the sender of INIT takes
+ * an earlier one away) and is still to be taken. */
 static void take_init(struct cpu *c)
 {
-	vcpu_lower(&c->port, VCPU_INIT | VCPU_SIPI | VCPU_NMI | VCPU_SMI);
+	vcpu_lower(&c->port, VCPU_INIT | VCPU_NMI | VCPU_SMI);
 	cpu_reset(c, true);
 	c->intc_ops->init(c->intc);
 	tlb_flush_all(c);
@@ -107,6 +112,25 @@ static void take_interrupt(struct cpu *c)
 		deliver(c, (uint8_t)vector, EVENT_EXTERNAL, false, 0);
 }
 
+/* Neither NMI nor INTR now.  gdb's single step shows the program it steps, not
+ * the handlers of a clock that ran on meanwhile. */
+static bool interrupts_held(const struct cpu *c)
+{
+	return c->wait_sipi || c->shadow == SHADOW_MOV_SS ||
+	       ((c->step & STEP_GDB) && !c->halted);
+}
+
+static void take_interrupts(struct cpu *c, uint32_t ev)
+{
+	if ((ev & VCPU_NMI) && !c->nmi_blocked) {
+		vcpu_lower(&c->port, VCPU_NMI);
+		c->nmi_blocked = true;
+		deliver(c, VEC_NMI, EVENT_EXTERNAL, false, 0);
+	} else if ((ev & VCPU_INTR) && (c->rflags & FLAG_IF) && !c->shadow) {
+		take_interrupt(c);
+	}
+}
+
 /* Outside events between two instructions, most urgent first.  False: leave
  * the main loop. */
 static bool take_events(struct cpu *c)
@@ -121,19 +145,10 @@ static bool take_events(struct cpu *c)
 		take_init(c);
 	if (ev & VCPU_SIPI)
 		take_sipi(c);
-	if (c->wait_sipi)
-		return true;
 	if (ev & VCPU_SMI)
 		vcpu_lower(&c->port, VCPU_SMI);	/* no SMM in this version */
-	if (c->shadow == SHADOW_MOV_SS)
-		return true;
-	if ((ev & VCPU_NMI) && !c->nmi_blocked) {
-		vcpu_lower(&c->port, VCPU_NMI);
-		c->nmi_blocked = true;
-		deliver(c, VEC_NMI, EVENT_EXTERNAL, false, 0);
-	} else if ((ev & VCPU_INTR) && (c->rflags & FLAG_IF) && !c->shadow) {
-		take_interrupt(c);
-	}
+	if (!(ev & VCPU_INIT) && !interrupts_held(c))
+		take_interrupts(c, ev);
 	return true;
 }
 
@@ -168,7 +183,6 @@ static bool check_breakpoints(struct cpu *c)
 static void step_one(struct cpu *c)
 {
 	uint8_t shadow = c->shadow;
-	bool tf = c->rflags & FLAG_TF;
 	struct insn i;
 
 	if ((c->step & STEP_BREAK) && shadow != SHADOW_MOV_SS &&
@@ -179,11 +193,12 @@ static void step_one(struct cpu *c)
 	c->shadow = SHADOW_NONE;
 	block_decode_one(c, &i);
 	c->rflags &= ~FLAG_RF;	/* before: IRET may set it for the next */
+	c->tf_trap = c->rflags & FLAG_TF;
 	run_insn(c, &i);
+	if (c->gdb_hit || (c->step & STEP_GDB))
+		stop_for_gdb(c);
 	if (c->shadow != SHADOW_MOV_SS)
-		take_traps(c, tf);
-	if (c->step & STEP_GDB)
-		vcpu_stopped(c, VCPU_STOP_DEBUG);
+		take_traps(c, c->tf_trap);
 }
 
 static void log_state(struct cpu *c)
@@ -249,7 +264,9 @@ static void run_next(struct cpu *c)
 			log_state(c);
 	}
 	run_block(c, b);
-	if (unlikely(c->pending_dr6 || c->gdb_hit))
+	if (unlikely(c->gdb_hit))
+		stop_for_gdb(c);
+	if (unlikely(c->pending_dr6))
 		take_traps(c, false);
 }
 

@@ -28,7 +28,6 @@
 
 #define DR6_ONES	0xffff0ff0ull
 #define DR6_WRITABLE	0x0000e00full	/* BT BS BD B3-B0 */
-#define DR6_BD		(1u << 13)
 #define DR7_ONES	0x00000400ull
 #define DR7_WRITABLE	0xffff23ffull
 #define DR7_GD		(1u << 13)

@@ -10,6 +10,11 @@
 #define CPU_X86_DEBUG_H
 #include "cpu/x86/mem.h"
 
+/* DR6 (SDM 3B 17.2.3). */
+#define DR6_POINTS	0xfull		/* B0-B3 */
+#define DR6_BD		(1ull << 13)
+#define DR6_BS		(1ull << 14)
+
 enum debug_kind { DEBUG_EXEC, DEBUG_WRITE, DEBUG_READ, DEBUG_ACCESS };
 
 #define DEBUG_POINTS_MAX 64

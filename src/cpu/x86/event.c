@@ -18,13 +18,12 @@
  * SPDX-License-Identifier: MIT
  */
 #include "base/log.h"
+#include "cpu/x86/debug.h"
 #include "cpu/x86/gate.h"
 #include "cpu/x86/ivt.h"
 #include "cpu/x86/seg.h"
 
-#define DR6_BD	   (1u << 13)
-#define DR7_GD	   (1u << 13)
-#define DR6_POINTS 15u /* B0-B3 */
+#define DR7_GD (1u << 13)
 
 /* ---- raising ---- */
 
@@ -51,7 +50,7 @@ _Noreturn void fault_raise_pf(struct cpu *c, uint64_t gva, uint32_t code)
 
 _Noreturn void fault_raise_db(struct cpu *c, uint64_t dr6)
 {
-	c->dr6 = (c->dr6 & ~(uint64_t)DR6_POINTS) | dr6;
+	c->dr6 = (c->dr6 & ~DR6_POINTS) | dr6;
 	fault_raise(c, VEC_DB);
 }
 
@@ -265,4 +264,5 @@ void event_deliver(struct cpu *c, uint8_t vector, enum event_kind kind,
 	c->delivering_ext = false;
 	c->halted = false;
 	c->shadow = SHADOW_NONE;
+	c->tf_trap = false;
 }

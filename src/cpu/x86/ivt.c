@@ -33,6 +33,7 @@ void ivt_enter(struct cpu *c, uint8_t vector, uint64_t table, uint16_t flags)
 	seg_load_real(c, CS, entry >> 16);
 	c->rip = ip;
 	stack_set_pointer(c, &s);
+	c->tf_trap = false;
 	c->stop_block = 1;
 }
 

@@ -194,6 +194,10 @@ struct cpu {
 	uint64_t pdpte[4];	/* PAE paging: loaded with CR3 */
 	uint64_t dr[4], dr6, dr7;
 	uint64_t pending_dr6;	/* traps to report after this instruction */
+	/* Single-step trap after this instruction: TF when it began.  Entering
+	 * a handler drops it (so INT n is stepped over, as the processor
+	 * does); SYSCALL and SYSRET go by the TF they leave. */
+	bool tf_trap;
 	uint64_t efer;
 	uint64_t star, lstar, cstar, fmask, kernel_gs_base, tsc_aux;
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;

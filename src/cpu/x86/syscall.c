@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cpu/x86/cpuid.h"
+#include "cpu/x86/debug.h"
 #include "cpu/x86/desc.h"
 #include "cpu/x86/seg.h"
 
@@ -56,6 +57,8 @@ void sys_syscall(struct cpu *c)
 		flags_set(c, 0, FLAG_VM | FLAG_IF | FLAG_RF);
 		enter_flat(c, selector, selector + 8, 0, 4, (uint32_t)c->star);
 	}
+	/* TF counts as masked already: no trap in the kernel. */
+	c->tf_trap = c->tf_trap && (c->rflags & FLAG_TF);
 }
 
 void sys_sysret(struct cpu *c, unsigned opsize)
@@ -76,6 +79,11 @@ void sys_sysret(struct cpu *c, unsigned opsize)
 		flags_set(c, FLAG_IF, FLAG_IF);
 	enter_flat(c, size == 8 ? selector + 16 : selector, selector + 8, 3,
 		   size, ip);
+	/* Unlike IRET's, the TF of SYSRET traps before the next instruction,
+	 * as if SYSCALL had just ended. */
+	c->tf_trap = false;
+	if (c->rflags & FLAG_TF)
+		c->pending_dr6 |= DR6_BS;
 }
 
 void sys_sysenter(struct cpu *c)

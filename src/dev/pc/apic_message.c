@@ -213,6 +213,7 @@ static void deliver_locked(struct local *l, enum delmod mode, uint8_t vector,
 		vcpu_raise(l->port, VCPU_NMI);
 		break;
 	case DM_INIT:
+		vcpu_lower(l->port, VCPU_SIPI);	/* not for after this INIT */
 		vcpu_raise(l->port, VCPU_INIT);
 		break;
 	case DM_STARTUP:
