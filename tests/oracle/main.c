@@ -1,0 +1,369 @@
+/* main.c - compare the interpreter with the host's processor, instruction by
+ * instruction.
+ *
+ *   oracle [--seed N] [--count N] [--row NAME] [--mode 16|32|64] [--all]
+ *
+ * Case k of seed N is case 0 of seed N + k, so each difference is reported
+ * with the command that shows it alone.  The first difference of each row and
+ * mode is printed; --all prints all.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "oracle.h"
+
+#define PRINT_MAX	200
+#define SWEEP_EVERY	64	/* cases between looks at all memory */
+#define FLAGS_COMPARED	(FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_AC)
+
+struct features oracle_features;
+
+static struct {
+	uint64_t seed, count, done, differences;
+	const char *row;
+	int mode;		/* -1: all in turn */
+	bool all;
+} run = { .mode = -1, .count = 1000000 };
+
+static uint16_t rows[3][4096];
+static unsigned row_count[3];
+static bool reported[4096][3];
+static struct test test;
+static unsigned printed;
+
+/* ---- which rows ---- */
+
+/* What user code may run, but two processors need not agree on, or that
+ * changes what the next case stands on. */
+static bool left_out(const struct insn_row *r)
+{
+	static const char *const names[] = {
+		"rdtsc", "rdtscp", "cpuid", "rdrand", "rdseed", "rdpid",
+		"xgetbv", "syscall", "sysenter", "sysexit", "int", "int1",
+		"int3", "into", "sgdt", "sidt", "sldt", "str", "smsw", "lar",
+		"lsl", "verr", "verw", "arpl", "lds", "les", "lss", "lfs", "lgs",
+		"retf", "iret", "xsave", "xsaveopt", "xsavec", "xrstor", "in",
+		"out", "ins", "outs", "rdpmc", "hlt", "cli", "sti",
+	};
+
+	if (r->how & (HOW_CPL0 | HOW_SYS | HOW_RFAULT))
+		return true;
+	for (unsigned n = 0; n < ARRAY_LEN(names); n++)
+		if (!strcmp(r->name, names[n]))
+			return true;
+	for (unsigned n = 0; n < 4; n++)
+		if (r->op[n] == Ap || r->op[n] == Mp)
+			return true;
+	return r->op[0] == Sw || r->op[0] == Cy || r->op[0] == Dy ||
+	       r->op[1] == Cy || r->op[1] == Dy || r->op[0] == xDS ||
+	       r->op[0] == xES || r->op[0] == xFS || r->op[0] == xGS ||
+	       r->op[0] == xSS;
+}
+
+static void choose_rows(void)
+{
+	for (unsigned m = 0; m < 3; m++)
+		for (unsigned n = 0; n < insn_row_count; n++) {
+			const struct insn_row *r = &insn_rows[n];
+
+			if (left_out(r) ||
+			    r->how & (m == CODE64 ? HOW_NO64 : HOW_ONLY64))
+				continue;
+			if (r->feature != FEAT_ALWAYS &&
+			    !feature_has(&oracle_features, r->feature))
+				continue;
+			if (run.row && strcmp(run.row, r->name))
+				continue;
+			rows[m][row_count[m]++] = (uint16_t)n;
+		}
+}
+
+/* ---- printing ---- */
+
+static const char *const mode_names[] = { "16", "32", "64" };
+
+static void print_case(const struct test *t)
+{
+	const struct state *s = &t->before;
+	char text[96] = "(not decoded)";
+	static const char *const names[16] = {
+		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
+		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+	};
+
+	if (t->decoded == DECODE_OK)
+		insn_format(&t->insn, text, sizeof(text));
+	printf("\n%s-bit: %s\n  bytes ", mode_names[t->mode], text);
+	for (unsigned n = 0; n < 15; n++)
+		printf("%02x", t->bytes[n]);
+	printf("\n  again: oracle --mode %s --seed %llu --count 1%s%s\n",
+	       mode_names[t->mode], (unsigned long long)t->seed,
+	       run.row ? " --row " : "", run.row ? run.row : "");
+	printf("  segments cs %u ss %u ds %u es %u, flags %05x, fcw %04x fsw "
+	       "%04x ftw %02x, mxcsr %04x\n ",
+	       t->places.cs, t->places.ss, t->places.ds, t->places.es,
+	       s->flags, s->fcw, s->fsw, s->ftw, s->mxcsr);
+	for (unsigned n = 0; n < (t->mode == CODE64 ? 16u : 8u); n++)
+		printf(" %s %llx", names[n], (unsigned long long)s->gpr[n]);
+	printf("\n");
+}
+
+static void print_bytes(const uint8_t *p, unsigned n)
+{
+	while (n--)
+		printf("%02x", p[n]);
+}
+
+static void print_vectors(const struct test *t)
+{
+	for (unsigned n = 0; n < 4; n++) {
+		const struct operand *o = &t->insn.op[n];
+
+		if (t->decoded != DECODE_OK || o->kind != OP_VEC)
+			continue;
+		printf("  ymm%u before ", o->reg);
+		print_bytes(t->before.ymm[o->reg], 32);
+		printf("\n");
+	}
+}
+
+/* ---- comparing ---- */
+
+/* One difference of the case; false while it need not be printed. */
+static bool differs(const struct test *t, const char *what)
+{
+	unsigned row = t->decoded == DECODE_OK ? t->insn.row : 4095;
+
+	if (!run.all && reported[row][t->mode])
+		return false;
+	if (printed++ >= PRINT_MAX)
+		return false;
+	print_case(t);
+	print_vectors(t);
+	printf("  %s: ", what);
+	return true;
+}
+
+static bool compare_number(const struct test *t, const char *what,
+			   uint64_t host, uint64_t guest)
+{
+	if (host == guest)
+		return true;
+	if (differs(t, what))
+		printf("host %llx, husk %llx\n", (unsigned long long)host,
+		       (unsigned long long)guest);
+	return false;
+}
+
+static bool compare_bytes(const struct test *t, const char *what,
+			  const uint8_t *host, const uint8_t *guest,
+			  unsigned n)
+{
+	if (!memcmp(host, guest, n))
+		return true;
+	if (differs(t, what)) {
+		printf("\n  host ");
+		print_bytes(host, n);
+		printf("\n  husk ");
+		print_bytes(guest, n);
+		printf("\n");
+	}
+	return false;
+}
+
+static bool compare_outcome(const struct test *t)
+{
+	const struct state *h = &t->host, *g = &t->guest;
+
+	if (!compare_number(t, "exception", (unsigned)h->trap,
+			    (unsigned)g->trap))
+		return false;
+	if (h->trap == NO_TRAP)
+		return true;
+	return compare_number(t, "error code", h->code, g->code) &&
+	       (h->trap != 14 || compare_number(t, "CR2", h->cr2, g->cr2));
+}
+
+static bool compare_integer(const struct test *t)
+{
+	const struct state *h = &t->host, *g = &t->guest;
+	uint32_t flags = FLAGS_COMPARED;
+	uint64_t mask = t->mode == CODE64 ? ~0ull : 0xffffffff;
+	char what[16];
+
+	if (h->trap == NO_TRAP)
+		flags &= ~insn_row_of(&t->insn)->junk;
+	for (unsigned n = 0; n < (t->mode == CODE64 ? 16u : 8u); n++) {
+		snprintf(what, sizeof(what), "register %u", n);
+		if (!compare_number(t, what, h->gpr[n] & mask,
+				    g->gpr[n] & mask))
+			return false;
+	}
+	return compare_number(t, "RIP", h->rip, g->rip) &&
+	       compare_number(t, "flags", h->flags & flags, g->flags & flags);
+}
+
+static bool compare_fp(const struct test *t)
+{
+	const struct state *h = &t->host, *g = &t->guest;
+	char what[16];
+
+	if (!compare_number(t, "x87 control", h->fcw, g->fcw) ||
+	    !compare_number(t, "x87 status", h->fsw, g->fsw) ||
+	    !compare_number(t, "x87 tags", h->ftw, g->ftw) ||
+	    !compare_number(t, "MXCSR", h->mxcsr, g->mxcsr))
+		return false;
+	for (unsigned n = 0; n < 8; n++) {
+		snprintf(what, sizeof(what), "ST(%u)", n);
+		if (!compare_bytes(t, what, h->st[n], g->st[n], 10))
+			return false;
+	}
+	for (unsigned n = 0; n < 16; n++) {
+		snprintf(what, sizeof(what), "YMM%u", n);
+		if (!compare_bytes(t, what, h->ymm[n], g->ymm[n], 32))
+			return false;
+	}
+	return true;
+}
+
+/* The instruction pointer and operand pointer that x87 images hold: the host
+ * may have lost them to its kernel, and ours are not meant to agree. */
+static void excuse_pointers(const struct test *t)
+{
+	const char *name = insn_row_of(&t->insn)->name;
+	unsigned from = 0, len = 0;
+
+	if (t->decoded != DECODE_OK)
+		return;
+	if (!strcmp(name, "fnstenv") || !strcmp(name, "fnsave")) {
+		from = t->insn.opsize == 2 ? 6 : 12;
+		len = t->insn.opsize == 2 ? 8 : 16;
+	} else if (!strcmp(name, "fxsave")) {
+		from = 6;
+		len = 26;	/* and MXCSR_MASK, which AMD adds MM to */
+	}
+	for (unsigned k = 0; k < len; k++) {
+		unsigned o = t->window + from + k;
+
+		if (o < DATA_BYTES && data_page_mapped(o / 4096))
+			guest_data[o] = host_data[o];
+	}
+}
+
+static bool compare_pages(const struct test *t, unsigned first, unsigned last)
+{
+	for (unsigned p = first; p <= last && p < DATA_PAGES; p++) {
+		const uint8_t *h = host_data + 4096 * p;
+		const uint8_t *g = guest_data + 4096 * p;
+		unsigned k = 0;
+
+		if (!data_page_mapped(p) || !memcmp(h, g, 4096))
+			continue;
+		while (h[k] == g[k])
+			k++;
+		if (differs(t, "memory"))
+			printf("at %x, host %02x, husk %02x\n",
+			       DATA_AT + 4096 * p + k, h[k], g[k]);
+		memcpy(guest_data + 4096 * p, h, 4096);
+		return false;
+	}
+	return true;
+}
+
+static bool compare_memory(const struct test *t)
+{
+	excuse_pointers(t);
+	if (run.done % SWEEP_EVERY == 0 || run.count == 1)
+		return compare_pages(t, 0, DATA_PAGES - 1);
+	return compare_pages(t, t->window / 4096, t->window / 4096);
+}
+
+static void case_done(struct test *t)
+{
+	bool same = compare_outcome(t) && compare_integer(t) && compare_fp(t);
+
+	if (!compare_memory(t))
+		same = false;
+	if (same)
+		return;
+	run.differences++;
+	reported[t->decoded == DECODE_OK ? t->insn.row : 4095][t->mode] = true;
+}
+
+static struct test *next_case(void)
+{
+	unsigned mode;
+	uint64_t seed = run.seed + run.done;
+
+	if (run.done == run.count)
+		return NULL;
+	mode = run.mode >= 0 ? (unsigned)run.mode : (unsigned)(seed % 3);
+	run.done++;
+	test_make(&test, seed, (enum code_mode)mode, rows[mode],
+		  row_count[mode]);
+	guest_run(&test);
+	return &test;
+}
+
+/* ---- the command line ---- */
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: oracle [--seed N] [--count N] [--row NAME] "
+			"[--mode 16|32|64] [--all]\n");
+	exit(2);
+}
+
+static void take_option(int argc, char **argv, int *n)
+{
+	const char *name = argv[*n], *value;
+
+	if (!strcmp(name, "--all")) {
+		run.all = true;
+		return;
+	}
+	if (++*n >= argc)
+		usage();
+	value = argv[*n];
+	if (!strcmp(name, "--seed"))
+		run.seed = strtoull(value, NULL, 0);
+	else if (!strcmp(name, "--count"))
+		run.count = strtoull(value, NULL, 0);
+	else if (!strcmp(name, "--row"))
+		run.row = value;
+	else if (!strcmp(name, "--mode") && !strcmp(value, "16"))
+		run.mode = CODE16;
+	else if (!strcmp(name, "--mode") && !strcmp(value, "32"))
+		run.mode = CODE32;
+	else if (!strcmp(name, "--mode") && !strcmp(value, "64"))
+		run.mode = CODE64;
+	else
+		usage();
+}
+
+int main(int argc, char **argv)
+{
+	run.seed = (uint64_t)time(NULL) * 1000003;
+	for (int n = 1; n < argc; n++)
+		take_option(argc, argv, &n);
+	features_of_host(&oracle_features);
+	choose_rows();
+	for (unsigned m = 0; m < 3; m++)
+		if ((run.mode < 0 || run.mode == (int)m) && !row_count[m]) {
+			fprintf(stderr, "oracle: no row %s\n",
+				run.row ? run.row : "");
+			return 2;
+		}
+	printf("seed %llu\n", (unsigned long long)run.seed);
+	host_setup();
+	guest_setup();
+	host_run(next_case, case_done);
+	printf("%llu cases, %llu differences\n", (unsigned long long)run.done,
+	       (unsigned long long)run.differences);
+	return run.differences != 0;
+}
