@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "oracle.h"
 
-uint64_t random_next(uint64_t *r)
+static uint64_t random_next(uint64_t *r)
 {
 	uint64_t z = *r += 0x9e3779b97f4a7c15ull;
 
@@ -401,6 +401,24 @@ static uint32_t segment_base(const struct test *t, unsigned seg)
 	case ES: return oracle_segments[p->es].base;
 	default: return 0;
 	}
+}
+
+uint64_t test_linear(const struct test *t)
+{
+	const struct insn *i = &t->insn;
+	const uint64_t *gpr = t->before.gpr;
+	uint64_t a = (uint64_t)i->disp;
+
+	if (i->base != REG_NONE)
+		a += gpr[i->base];
+	if (i->index != REG_NONE && insn_rows[i->row].op[1] != VMx)
+		a += gpr[i->index] << i->scale;
+	if (i->prefix & PREFIX_RIP)
+		a += t->before.rip + i->len;
+	if (i->addrsize < 8)
+		a &= i->addrsize == 4 ? 0xffffffff : 0xffff;
+	a += segment_base(t, i->seg);
+	return t->mode == CODE64 ? a : (uint32_t)a;
 }
 
 static uint64_t join(uint64_t old, uint64_t v, unsigned size)

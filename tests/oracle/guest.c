@@ -13,6 +13,7 @@
 
 #define TABLES_AT	0x1000u		/* page tables grow from here */
 #define FRAMES_AT	0x100000u	/* the data pages */
+#define CODE_FRAME	0x1f0000u
 #define RAM_BYTES	0x200000u
 
 #define PTE_P		1u
@@ -20,7 +21,7 @@
 #define PTE_U		4u
 #define PTE_AD		0x60u
 
-uint8_t *guest_data;
+uint8_t *guest_data, *guest_code;
 volatile bool guest_running;
 
 static struct cpu *cpu;
@@ -64,6 +65,9 @@ void guest_setup(void)
 		if (data_page_mapped(p))
 			map_page(DATA_AT + 4096 * p, FRAMES_AT + 4096 * p,
 				 DATA_RIGHTS[p] == 'w');
+	guest_code = ram + CODE_FRAME;
+	memset(guest_code, 0xcc, 4096);
+	map_page(CODE_AT, CODE_FRAME, true);
 	cpu_reset(cpu, false);
 	cpu->cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM |
 		   CR0_PG;
@@ -138,9 +142,12 @@ static void run_insn(const struct test *t)
 		fault_gp0(cpu);
 	if (!exec)
 		exec = exec_rows[i->row];
-	cpu->insn = i;
-	cpu->rip += i->len;
-	exec(cpu, i);
+	/* With TF set a REP string does one round at a time. */
+	do {
+		cpu->insn = i;
+		cpu->rip += i->len;
+		exec(cpu, i);
+	} while (insn_how(i) & HOW_REP && cpu->rip == t->before.rip);
 }
 
 void guest_run(struct test *t)
@@ -148,6 +155,7 @@ void guest_run(struct test *t)
 	struct state *s = &t->guest;
 
 	put_state(t);
+	memcpy(guest_code + CODE_IP, t->bytes, sizeof(t->bytes));
 	guest_running = true;
 	if (!sigsetjmp(cpu->on_fault, 0)) {
 		run_insn(t);

@@ -15,16 +15,17 @@
 #include <time.h>
 
 #include "base/bytes.h"
+#include "cpu/x86/fault.h"
 #include "oracle.h"
 
 #define PRINT_MAX	200
-#define SWEEP_EVERY	64	/* cases between looks at all memory */
+#define SWEEP_EVERY	1	/* cases between looks at all memory */
 #define FLAGS_COMPARED	(FLAGS_ARITH | FLAG_TF | FLAG_DF | FLAG_AC)
 
 struct features oracle_features;
 
 static struct {
-	uint64_t seed, count, done, differences;
+	uint64_t seed, count, done, excused, differences;
 	const char *row;
 	int mode;		/* -1: all in turn */
 	bool all;
@@ -176,6 +177,25 @@ static bool compare_bytes(const struct test *t, const char *what,
 	return false;
 }
 
+/* Linux reports faults at its own half of the addresses as protection faults,
+ * present or not. */
+static uint32_t honest_code(const struct state *s)
+{
+	bool kernel = s->trap == VEC_PF && s->cr2 >> 47;
+
+	return kernel ? s->code | 1 : s->code;
+}
+
+/* State images are read and written in pieces, whose order shows in CR2. */
+static bool compare_cr2(const struct test *t)
+{
+	uint64_t apart = t->host.cr2 - t->guest.cr2;
+
+	if (t->insn.op[0].code == Mo && apart + 4096 < 8192)
+		return true;
+	return compare_number(t, "CR2", t->host.cr2, t->guest.cr2);
+}
+
 static bool compare_outcome(const struct test *t)
 {
 	const struct state *h = &t->host, *g = &t->guest;
@@ -185,8 +205,9 @@ static bool compare_outcome(const struct test *t)
 		return false;
 	if (h->trap == NO_TRAP)
 		return true;
-	return compare_number(t, "error code", h->code, g->code) &&
-	       (h->trap != 14 || compare_number(t, "CR2", h->cr2, g->cr2));
+	return compare_number(t, "error code", honest_code(h),
+			      honest_code(g)) &&
+	       (h->trap != VEC_PF || compare_cr2(t));
 }
 
 static bool compare_integer(const struct test *t)
@@ -248,7 +269,7 @@ static void excuse_pointers(const struct test *t)
 		len = 26;	/* and MXCSR_MASK, which AMD adds MM to */
 	}
 	for (unsigned k = 0; k < len; k++) {
-		unsigned o = t->window + from + k;
+		uint64_t o = test_linear(t) - DATA_AT + from + k;
 
 		if (o < DATA_BYTES && data_page_mapped(o / 4096))
 			guest_data[o] = host_data[o];
@@ -283,14 +304,84 @@ static bool compare_memory(const struct test *t)
 	return compare_pages(t, t->window / 4096, t->window / 4096);
 }
 
+/* Encodings that AMD's processors take: VPERMQ and VPERMPD with VEX.W clear,
+ * and SSE4A, which Husk does not offer. */
+static bool only_amd_decodes(const struct test *t)
+{
+	const struct insn *i = &t->insn;
+
+	if (i->prefix & PREFIX_VEX)
+		return i->opcode <= 1 && !(i->prefix & PREFIX_W);
+	return i->opcode == 0x2b || i->opcode == 0x78 || i->opcode == 0x79;
+}
+
+/* Where the makers of processors differ and Husk follows the SDM, or where
+ * what a fault leaves behind is nobody's promise. */
+static bool excused(const struct test *t)
+{
+	const struct insn_row *r = insn_row_of(&t->insn);
+	bool near_branch = r->how & HOW_F64 && r->how & HOW_END;
+
+	if (t->decoded != DECODE_OK)
+		return only_amd_decodes(t);
+	/* AMD: a 16-bit branch; Intel: 66 is ignored. */
+	if (t->mode == CODE64 && near_branch && t->insn.prefix & PREFIX_66)
+		return true;
+	/* AMD refuses VEX.W outside 64-bit code in these two; Intel ignores
+	 * it. */
+	if (t->mode != CODE64 && t->host.trap == VEC_UD &&
+	    (!strcmp(r->name, "vpextrd") || !strcmp(r->name, "vpinsrd")))
+		return true;
+	/* AMD's SHA takes any address; the SDM says exception type 4. */
+	if (r->feature == FEAT_SHA_NI && t->insn.prefix & PREFIX_MEM &&
+	    test_linear(t) & 15)
+		return true;
+	/* AMD takes LOOPE and LOOPNE's condition from a REP prefix. */
+	if (!strncmp(r->name, "loop", 4) &&
+	    t->insn.prefix & (PREFIX_REP | PREFIX_REPNE))
+		return true;
+	/* AMD's gathers do not look at segment limits. */
+	if (r->op[1] == VMx)
+		return t->guest.trap == VEC_GP;
+	/* AMD's VMASKMOV holds all of the operand against the segment limit,
+	 * and its ENTER checks the alignment of a store that is not done. */
+	if (t->insn.prefix & PREFIX_VEX && strstr(r->name, "maskmov") &&
+	    t->mode != CODE64 && t->host.trap != NO_TRAP)
+		return true;
+	if (t->before.flags & FLAG_AC && !strcmp(r->name, "enter"))
+		return true;
+	/* AMD's state images wrap at 64 KiB piece by piece. */
+	if (r->op[0] == Mo && t->insn.addrsize == 2 && t->guest.trap != NO_TRAP)
+		return true;
+	/* The order of accesses and checks, and what was done before. */
+	return t->host.trap != NO_TRAP && t->guest.trap != NO_TRAP &&
+	       (!strcmp(r->name, "enter") || !strcmp(r->name, "call") ||
+		!strcmp(r->name, "popa") || r->op[0] == Mo);
+}
+
+static void copy_memory(void)
+{
+	for (unsigned p = 0; p < DATA_PAGES; p++)
+		if (data_page_mapped(p))
+			memcpy(guest_data + 4096 * p, host_data + 4096 * p,
+			       4096);
+}
+
 static void case_done(struct test *t)
 {
-	bool same = compare_outcome(t) && compare_integer(t) && compare_fp(t);
+	bool same;
 
+	if (excused(t)) {
+		run.excused++;
+		copy_memory();
+		return;
+	}
+	same = compare_outcome(t) && compare_integer(t) && compare_fp(t);
 	if (!compare_memory(t))
 		same = false;
 	if (same)
 		return;
+	copy_memory();
 	run.differences++;
 	reported[t->decoded == DECODE_OK ? t->insn.row : 4095][t->mode] = true;
 }
@@ -363,7 +454,8 @@ int main(int argc, char **argv)
 	host_setup();
 	guest_setup();
 	host_run(next_case, case_done);
-	printf("%llu cases, %llu differences\n", (unsigned long long)run.done,
+	printf("%llu cases, %llu not compared, %llu differences\n",
+	       (unsigned long long)run.done, (unsigned long long)run.excused,
 	       (unsigned long long)run.differences);
 	return run.differences != 0;
 }

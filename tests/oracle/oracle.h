@@ -70,7 +70,7 @@ struct test {
 	enum decode_result decoded;
 	struct insn insn;
 	struct state before, host, guest;
-	uint32_t window;	/* offset in the data of the memory operand */
+	uint32_t window;	/* offset in the data meant for the operand */
 };
 
 extern struct features oracle_features;
@@ -78,12 +78,13 @@ extern struct features oracle_features;
 /* case.c: a case from a seed; rows[] are the candidates. */
 void test_make(struct test *t, uint64_t seed, enum code_mode mode,
 	       const uint16_t *rows, unsigned count);
-/* The bytes that the case starts with in the data, after test_make. */
-uint64_t random_next(uint64_t *r);
+/* Linear address of the memory operand, before. */
+uint64_t test_linear(const struct test *t);
 
 /* guest.c */
 void guest_setup(void);
 extern uint8_t *guest_data;		/* DATA_BYTES */
+extern uint8_t *guest_code;		/* a page */
 void guest_run(struct test *t);
 extern volatile bool guest_running;
 

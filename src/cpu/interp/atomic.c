@@ -185,13 +185,14 @@ static bool cmpxchg16b_slow(struct cpu *c, gva_t at, uint64_t old[2],
 
 void exec_cmpxchg16b(struct cpu *c, const struct insn *i)
 {
-	gva_t at = insn_linear(c, i, 16, ACCESS_RMW);
 	uint64_t old[2] = { c->gpr[RAX], c->gpr[RDX] };
+	gva_t at = insn_offset(c, i) + (i->seg >= FS ? c->seg[i->seg].base : 0);
 	bool same;
 	void *p;
 
-	if (at & 15)
+	if (at & 15)		/* before it is found not canonical */
 		fault_gp0(c);
+	at = insn_linear(c, i, 16, ACCESS_RMW);
 	p = rmw_host(c, at, 16);
 	if (p)
 		__asm__ volatile("lock cmpxchg16b (%[p])"

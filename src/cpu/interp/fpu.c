@@ -75,8 +75,8 @@ static unsigned tag_of(const uint8_t *st)
 	uint64_t significand = load_le64(st);
 	unsigned exponent = load_le16(st + 8) & 0x7fff;
 
-	if (!exponent && !significand)
-		return 1;
+	if (!exponent)
+		return significand ? 2 : 1;
 	return exponent == 0x7fff || !(significand >> 63) ? 2 : 0;
 }
 
@@ -199,9 +199,10 @@ void exec_fpu(struct cpu *c, const struct insn *i)
 		return;
 	if (i->prefix & PREFIX_MEM) {
 		unsigned size = i->op[1].size;
+		gva_t a = insn_linear(c, i, size, ACCESS_READ);
 
-		mem_read_block(c, insn_linear(c, i, size, ACCESS_READ), memory,
-			       size);
+		check_alignment(c, a, size < 8 ? size : 8);
+		mem_read_block(c, a, memory, size);
 	}
 	run(c, i, memory);
 }
@@ -221,6 +222,7 @@ void exec_fpu_store(struct cpu *c, const struct insn *i)
 	if (!fpu_ready(c, i))
 		return;
 	a = insn_linear(c, i, size, ACCESS_WRITE);
+	check_alignment(c, a, size < 8 ? size : 8);
 	mem_probe(c, a, size, ACCESS_WRITE);
 	run(c, i, memory);
 	if (!store_prevented(c))

@@ -153,6 +153,17 @@ static void env_load(struct cpu *c, unsigned width, const uint8_t *from)
 	env_load_pointers(c, width, f);
 }
 
+/* Address of an environment with `more` bytes after it. */
+static gva_t env_linear(struct cpu *c, const struct insn *i, unsigned more,
+			enum access access)
+{
+	unsigned width = env_width(i);
+	gva_t a = insn_linear(c, i, ENV_FIELDS * width + more, access);
+
+	check_alignment(c, a, width);
+	return a;
+}
+
 void exec_fnstenv(struct cpu *c, const struct insn *i)
 {
 	unsigned width = env_width(i);
@@ -161,9 +172,8 @@ void exec_fnstenv(struct cpu *c, const struct insn *i)
 	if (!fpu_ready(c, i))
 		return;
 	env_save(c, width, env);
-	mem_write_block(c,
-			insn_linear(c, i, ENV_FIELDS * width, ACCESS_WRITE),
-			env, ENV_FIELDS * width);
+	mem_write_block(c, env_linear(c, i, 0, ACCESS_WRITE), env,
+			ENV_FIELDS * width);
 	fpu_write_control(c, c->x87.fcw | FSW_FLAGS);	/* masks all */
 }
 
@@ -174,8 +184,8 @@ void exec_fldenv(struct cpu *c, const struct insn *i)
 
 	if (!fpu_ready(c, i))
 		return;
-	mem_read_block(c, insn_linear(c, i, ENV_FIELDS * width, ACCESS_READ),
-		       env, ENV_FIELDS * width);
+	mem_read_block(c, env_linear(c, i, 0, ACCESS_READ), env,
+		       ENV_FIELDS * width);
 	env_load(c, width, env);
 }
 
@@ -189,8 +199,8 @@ void exec_fnsave(struct cpu *c, const struct insn *i)
 	env_save(c, width, image);
 	for (unsigned k = 0; k < 8; k++)
 		memcpy(image + env + 10 * k, c->x87.st[k], 10);
-	mem_write_block(c, insn_linear(c, i, env + ST_BYTES, ACCESS_WRITE),
-			image, env + ST_BYTES);
+	mem_write_block(c, env_linear(c, i, ST_BYTES, ACCESS_WRITE), image,
+			env + ST_BYTES);
 	fpu_init(c);
 }
 
@@ -201,7 +211,7 @@ void exec_frstor(struct cpu *c, const struct insn *i)
 
 	if (!fpu_ready(c, i))
 		return;
-	mem_read_block(c, insn_linear(c, i, env + ST_BYTES, ACCESS_READ), image,
+	mem_read_block(c, env_linear(c, i, ST_BYTES, ACCESS_READ), image,
 		       env + ST_BYTES);
 	env_load(c, width, image);
 	for (unsigned k = 0; k < 8; k++)

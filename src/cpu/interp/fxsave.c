@@ -75,16 +75,20 @@ void fx_get_xmm(struct cpu *c, const uint8_t *image)
 		memcpy(c->v[n].b, image + FX_XMM + 16 * n, 16);
 }
 
-/* Both: #NM by EM or TS; a 16-byte boundary. */
+/* Both: #NM by EM or TS; off a 4-byte boundary #AC if that is checked, off a
+ * 16-byte one #GP(0). */
 static gva_t fx_linear(struct cpu *c, const struct insn *i, enum access access)
 {
+	uint64_t offset = insn_offset(c, i);
 	gva_t a;
 
 	if (c->cr0 & (CR0_EM | CR0_TS))
 		fault_raise(c, VEC_NM);
-	a = insn_linear(c, i, FX_BYTES, access);
-	if (a & 15)
+	a = seg_base(c, i->seg) + offset;
+	if (a & 15 && !(a & 3 && c->tlb_index == TLB_ALIGN))
 		fault_gp0(c);
+	a = seg_linear(c, (enum sreg)i->seg, offset, FX_BYTES, access);
+	check_alignment(c, a, 4);
 	return a;
 }
 

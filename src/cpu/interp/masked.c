@@ -1,8 +1,10 @@
 /* cpu/interp/masked.c - vector instructions that touch chosen elements of
  * memory: MASKMOVQ, MASKMOVDQU, VMASKMOV, VPMASKMOV and the gathers.
  *
- * Only selected elements are looked at, so only they can fault.  Stores check
- * all of them first and then write.  A gather's faults leave the elements it
+ * Only selected elements are looked at, so only they can fault, and never with
+ * #AC.  Stores check all of them first and then write.  (MASKMOVQ and
+ * MASKMOVDQU check the whole operand, as AMD's processors do; the SDM leaves
+ * that open.)  A gather's faults leave the elements it
  * already has in the destination, with their mask bits cleared, and start
  * again with the rest (SDM 2C "VGATHERDPS").
  *
@@ -25,17 +27,20 @@ static bool selected(const union vreg *mask, unsigned k, unsigned size)
 	return mask->b[k * size + size - 1] >> 7;
 }
 
-static uint64_t element(const union vreg *v, unsigned k, unsigned size)
-{
-	return size == 8 ? v->q[k] : v->d[k];
-}
-
 static void set_element(union vreg *v, unsigned k, unsigned size, uint64_t x)
 {
 	if (size == 8)
 		v->q[k] = x;
 	else
 		v->d[k] = (uint32_t)x;
+}
+
+static uint64_t read_element(struct cpu *c, gva_t a, unsigned size)
+{
+	uint64_t x = 0;
+
+	mem_read_block(c, a, &x, size);
+	return x;
 }
 
 static gva_t element_linear(struct cpu *c, const struct insn *i, unsigned k,
@@ -60,10 +65,10 @@ void exec_vmaskmov_load(struct cpu *c, const struct insn *i)
 	for (unsigned k = 0; k < i->op[0].size / size; k++)
 		if (selected(mask, k, size))
 			set_element(&r, k, size,
-				    mem_read(c,
-					     element_linear(c, i, k, size,
-							    ACCESS_READ),
-					     size));
+				    read_element(c,
+						 element_linear(c, i, k, size,
+								ACCESS_READ),
+						 size));
 	c->v[i->op[0].reg] = r;
 }
 
@@ -83,7 +88,7 @@ void exec_vmaskmov_store(struct cpu *c, const struct insn *i)
 	}
 	for (unsigned k = 0; k < count; k++)
 		if (selected(mask, k, size))
-			mem_write(c, at[k], element(from, k, size), size);
+			mem_write_block(c, at[k], from->b + k * size, size);
 }
 
 /* Bytes of `from` whose mask byte is negative go to seg:rDI. */
@@ -96,13 +101,12 @@ static void store_bytes(struct cpu *c, const struct insn *i,
 					  : 0xffffull;
 	gva_t at[16];
 
-	for (unsigned k = 0; k < count; k++) {
-		if (!(mask[k] >> 7))
-			continue;
+	for (unsigned k = 0; k < count; k++)
 		at[k] = seg_linear(c, (enum sreg)i->seg,
 				   (c->gpr[RDI] + k) & top, 1, ACCESS_WRITE);
+	check_alignment(c, at[0], 8);
+	for (unsigned k = 0; k < count; k++)
 		mem_probe(c, at[k], 1, ACCESS_WRITE);
-	}
 	for (unsigned k = 0; k < count; k++)
 		if (mask[k] >> 7)
 			mem_write(c, at[k], from[k], 1);
@@ -112,9 +116,9 @@ void exec_maskmov(struct cpu *c, const struct insn *i)
 {
 	vector_check(c, insn_how(i));
 	if (insn_how(i) & HOW_MMX) {
+		mmx_enter(c);
 		store_bytes(c, i, (uint8_t *)mmx_slot(c, i->op[0].reg),
 			    (uint8_t *)mmx_slot(c, i->op[1].reg), 8);
-		mmx_enter(c);
 		return;
 	}
 	store_bytes(c, i, c->v[i->op[0].reg].b, c->v[i->op[1].reg].b, 16);
@@ -168,12 +172,10 @@ void exec_vgather(struct cpu *c, const struct insn *i)
 	if (g.dest == g.mask || g.dest == g.index || g.mask == g.index)
 		fault_ud(c);
 	for (unsigned k = 0; k < g.count; k++) {
-		uint64_t x;
-
-		if (!selected(g.mask, k, g.size))
-			continue;
-		x = mem_read(c, gather_linear(c, i, &g, k), g.size);
-		set_element(g.dest, k, g.size, x);
+		if (selected(g.mask, k, g.size))
+			set_element(g.dest, k, g.size,
+				    read_element(c, gather_linear(c, i, &g, k),
+						 g.size));
 		set_element(g.mask, k, g.size, 0);
 	}
 	memset(g.dest->b + bytes, 0, sizeof(*g.dest) - bytes);

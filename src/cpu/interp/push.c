@@ -102,6 +102,8 @@ void exec_enter(struct cpu *c, const struct insn *i)
 	unsigned size = i->opsize, level = i->disp & 31;
 	uint64_t sp = c->gpr[RSP] - size, frame = stack_wrap(c, sp);
 
+	if (c->stack_size == 2)		/* EBP gets all of ESP */
+		frame |= c->gpr[RSP] & 0xffff0000;
 	mem_write(c, stack_linear(c, sp, size, ACCESS_WRITE), c->gpr[RBP],
 		  size);
 	if (level)

@@ -68,7 +68,7 @@ enum thunk_place thunk_place_of(enum operand_code operand)
 	case Gd: case Gy:
 	case Pq: case Vdq: case Vx: case Vqq: case Vd: case Vq:
 		return THUNK_REG;
-	case Ed: case Ey: case Rd:
+	case Ed: case Eq: case Ey: case Rd:
 	case Mb: case Mw: case Md: case Mq: case Mt: case Mdq: case Mqq:
 	case Mx:
 	case Qq: case Qd: case Nq:

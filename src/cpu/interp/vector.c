@@ -10,9 +10,10 @@
  * would disturb C code.  Flags that stay set in the host's MXCSR disturb
  * nobody.  With an exception unmasked the thunk runs under fptrap_call().
  *
- * MMX registers are the significands of the x87's: each instruction first
- * runs on copies, then the x87 is put into MMX mode (TOP 0, all tags valid)
- * and the result stored with an exponent of ones (SDM 1 9.6.2).
+ * MMX registers are the significands of the x87's: each instruction runs on
+ * copies, after the x87 has been put into MMX mode (TOP 0, all tags valid; it
+ * stays so if the instruction raises #XM), and then the result is stored with
+ * an exponent of ones (SDM 1 9.6.2).
  *
  * Source: SDM 2 (each instruction), SDM 1 11.5, SDM 2A 2.4 to 2.7.
  *
@@ -193,8 +194,8 @@ void exec_vector_mmx(struct cpu *c, const struct insn *i)
 
 	vector_check(c, insn_how(i));
 	locate_all(c, i, t, &o);
-	run_any(c, i, t, &o);
 	mmx_enter(c);
+	run_any(c, i, t, &o);
 	if (i->op[0].kind == OP_MM)
 		mmx_write(c, i->op[0].reg, o.mm[0]);
 }

@@ -366,6 +366,9 @@ void mem_probe(struct cpu *c, gva_t a, unsigned len, enum access access)
 {
 	struct span s;
 
+	/* of one operand, which is misaligned before it is absent */
+	if (access == ACCESS_RMW && unlikely(c->tlb_index == TLB_ALIGN))
+		check_alignment(c, a, len);
 	if (len)
 		span_find(c, a, len, data_table(c), access, &s);
 }

@@ -46,6 +46,7 @@ static void reset_x87(struct cpu *c)
 	c->x87.mxcsr = 0x1f80;
 	c->x87.mxcsr_mask = 0xffff;
 	memset(c->v, 0, sizeof(c->v));
+	c->fcs = c->fds = 0;
 	c->xcr0 = 1;
 }
 
