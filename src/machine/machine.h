@@ -1,9 +1,9 @@
 /* machine/machine.h - a machine from its description to its end.
  *
  * machine_new() builds it, reset and paused; machine_main() runs the event loop
- * until the guest powers off or somebody ends it.  Everything but machine_quit()
- * is called on the loop thread, which is the one that called machine_new(),
- * inside a loop callback or while the loop does not run.
+ * until the guest powers off or somebody ends it.  Everything but
+ * machine_quit() is called on the loop thread, which is the one that called
+ * machine_new(), inside a loop callback or while the loop does not run.
  *
  * SPDX-License-Identifier: MIT
  */

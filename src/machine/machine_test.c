@@ -236,6 +236,22 @@ static void the_kernel_finds_pci_and_tables(void **state)
 	assert_int_equal(run(r), 1);
 }
 
+static void a_global_changes_what_a_device_starts_with(void **state)
+{
+	static const char *globals[] = {
+		"isa-debug-exit.iobase=0xf4", "bogus.x=1",
+	};
+	struct rig *r = *state;
+
+	give_kernel(r, CODE_OF("\xb0\x03\xe6\xf4" STOP));
+	r->cfg.globals = (struct text_list){ globals, 2 };
+	give_device(r, "isa-debug-exit");
+	assert_int_equal(run(r), 7);
+	globals[0] = "isa-debug-exit.bogus=1";
+	assert_true(run(r) < 0);
+	assert_non_null(strstr(r->e.text, "no property 'bogus'"));
+}
+
 static void what_cannot_be_is_refused_by_name(void **state)
 {
 	static const char *const bad[][2] = {
@@ -284,5 +300,6 @@ TEST_MAIN("machine",
 	T(a_panic_ends_as_configured),
 	T(a_rom_runs_from_the_reset_vector),
 	T(the_kernel_finds_pci_and_tables),
+	T(a_global_changes_what_a_device_starts_with),
 	T(what_cannot_be_is_refused_by_name),
 	T(nothing_to_boot_is_refused))

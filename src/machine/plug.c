@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/optstr.h"
 #include "char/chardev.h"
 #include "char/stream.h"
@@ -245,10 +246,25 @@ static int plug_text(struct machine *m, const char *text, struct err *e)
 	return r;
 }
 
+/* For a device that is not there -global does nothing; QEMU warns too. */
+static void warn_of_globals(const struct machine_config *cfg)
+{
+	for (size_t i = 0; i < cfg->globals.count; i++) {
+		const char *text = cfg->globals.at[i];
+		char *driver = xstrndup(text, strcspn(text, "."));
+
+		if (!device_class_find(driver))
+			log_warn("-global %s: device '%s' is unknown", text,
+				 driver);
+		free(driver);
+	}
+}
+
 int plug_configured(struct machine *m, struct err *e)
 {
 	int r = plug_serials(m, e);
 
+	warn_of_globals(m->cfg);
 	if (r == 0)
 		r = plug_debugcon(m, e);
 	for (size_t i = 0; r == 0 && i < m->cfg->devices.count; i++)
