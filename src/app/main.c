@@ -13,7 +13,9 @@
 #include "app/options.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "ctl/gdb.h"
 #include "host/os.h"
+#include "machine/config.h"
 #include "machine/machine.h"
 
 /* Programs that are to come, as subcommands and under QEMU's names. */
@@ -52,6 +54,7 @@ static void warn(const struct options *o)
 static int run_machine(const struct options *o)
 {
 	struct err e = { "" };
+	struct gdb *g = NULL;
 	struct machine *m;
 	int status = 1, r;
 
@@ -71,8 +74,16 @@ static int run_machine(const struct options *o)
 	m = machine_new(&o->machine, &e);
 	if (!m)
 		return refuse(&e);
+	if (o->machine.gdb) {
+		g = gdb_open(m, o->machine.gdb, &e);
+		if (!g) {
+			machine_free(m);
+			return refuse(&e);
+		}
+	}
 	warn(o);
 	r = machine_main(m, &e);
+	gdb_free(g);
 	machine_free(m);
 	return r < 0 ? refuse(&e) : r;
 }

@@ -71,10 +71,10 @@ static void take_traps(struct cpu *c, bool single_step)
 	deliver(c, VEC_DB, EVENT_TRAP, false, 0);
 }
 
-/* A watchpoint of gdb's was hit, or its single step is done. */
+/* A watchpoint of gdb's was hit (gdb_hit stays until gdb has told why), or its
+ * single step is done. */
 static void stop_for_gdb(struct cpu *c)
 {
-	c->gdb_hit = false;
 	vcpu_stopped(c, VCPU_STOP_DEBUG);
 }
 
