@@ -386,7 +386,7 @@ int set_uuid(struct options *o, const char *arg, struct err *e)
 
 int set_smbios(struct options *o, const char *arg, struct err *e)
 {
-	static const uint8_t types[] = { 0, 1, 2, 3, 4, 11, 17 };
+	static const uint8_t types[] = { 0, 1, 2, 3, 4, 17 };
 	struct optstr *s;
 	const char *text;
 	uint64_t type = 0;

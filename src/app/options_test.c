@@ -53,7 +53,7 @@ static void good_lines_are_taken(void **state)
 		"-nodefaults -no-user-config -sandbox off -k fr",
 		"-global kvm-pit.lost_tick_policy=delay",
 		"-global driver=d,property=p,value=v",
-		"-smbios type=1,manufacturer=x -smbios type=11,value=y",
+		"-smbios type=1,manufacturer=x -smbios type=4,sock_pfx=y",
 		"-action reboot=shutdown,shutdown=pause,panic=none",
 		"-no-reboot -no-shutdown -S -s -gdb unix:/g -gdb none",
 		"-device isa-debug-exit,iobase=0xf4 -debugcon stdio -echr 20",

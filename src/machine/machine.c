@@ -344,8 +344,11 @@ static int make_chardevs(struct machine *m, struct err *e)
 	chardev_set_on_quit(m->chardevs, on_quit_key, m);
 	if (m->cfg->escape >= 0)
 		chardev_set_escape(m->chardevs, (uint8_t)m->cfg->escape);
-	for (size_t i = 0; i < m->cfg->chardevs.count && r == 0; i++)
+	for (size_t i = 0; i < m->cfg->chardevs.count && r == 0; i++) {
 		r = chardev_add(m->chardevs, m->cfg->chardevs.at[i], e);
+		if (r < 0)
+			err_prefix(e, "-chardev %s", m->cfg->chardevs.at[i]);
+	}
 	return r;
 }
 
@@ -401,10 +404,13 @@ static int build(struct machine *m, struct err *e)
 
 	if (r == 0)
 		r = set_up_loop(m, e);
-	if (r == 0)
-		r = os_ram_alloc(&m->ram, m->cfg->ram_size, "ram", e);
 	if (r < 0)
 		return r;
+	r = os_ram_alloc(&m->ram, m->cfg->ram_size, "ram", e);
+	if (r < 0) {
+		err_prefix(e, "-m");
+		return r;
+	}
 	m->map = memmap_split(m->cfg->ram_size);
 	m->e820_count = memmap_e820(&m->map, m->e820);
 	bus_lock(m->bus);
