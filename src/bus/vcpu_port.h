@@ -21,6 +21,7 @@ enum vcpu_event {
 	VCPU_PAUSE = 1 << 5,	/* level: park until cleared (stop, reset) */
 	VCPU_SYNC = 1 << 6,	/* edge: requests of other vCPUs wait */
 	VCPU_QUIT = 1 << 7,	/* level: the thread ends */
+	VCPU_NMI2 = 1 << 8,	/* with NMI: a second one waits behind it */
 };
 
 struct vcpu_port {
@@ -40,6 +41,29 @@ static inline void vcpu_raise(struct vcpu_port *p, uint32_t event)
 {
 	if (!(atomic_fetch_or(&p->events, event) & event))
 		p->wake(p);
+}
+
+/* An NMI.  A vCPU looks less often than a processor, which would have begun to
+ * handle the first of two before the second came, and keeps one pending
+ * meanwhile (SDM 3A 6.7.1): so up to two are remembered. */
+static inline void vcpu_raise_nmi(struct vcpu_port *p)
+{
+	uint32_t old = atomic_load(&p->events), bit;
+
+	do
+		bit = old & VCPU_NMI ? VCPU_NMI2 : VCPU_NMI;
+	while (!atomic_compare_exchange_weak(&p->events, &old, old | bit));
+	if (!(old & VCPU_NMI))
+		p->wake(p);
+}
+
+/* The vCPU takes one. */
+static inline void vcpu_take_nmi(struct vcpu_port *p)
+{
+	const uint32_t both = VCPU_NMI | VCPU_NMI2;
+
+	if (atomic_fetch_and(&p->events, ~both) & VCPU_NMI2)
+		atomic_fetch_or(&p->events, VCPU_NMI);
 }
 
 static inline void vcpu_lower(struct vcpu_port *p, uint32_t event)

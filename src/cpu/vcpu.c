@@ -310,8 +310,8 @@ bool vcpus_paused(const struct vcpus *v)
 
 static void reset_one(struct cpu *c)
 {
-	vcpu_lower(&c->port, VCPU_INIT | VCPU_SIPI | VCPU_NMI | VCPU_SMI |
-				     VCPU_SYNC);
+	vcpu_lower(&c->port, VCPU_INIT | VCPU_SIPI | VCPU_NMI | VCPU_NMI2 |
+				     VCPU_SMI | VCPU_SYNC);
 	cpu_reset(c, false);
 	c->wait_sipi = c->halted = c->index != 0;
 	c->delivering = -1;

@@ -72,6 +72,9 @@ void exec_into(struct cpu *c, const struct insn *i)
 void exec_int1(struct cpu *c, const struct insn *i)
 {
 	event_deliver(c, VEC_DB, EVENT_ICEBP, false, 0);
+	/* This #DB also tells of the traps that MOV SS held off. */
+	c->dr6 |= c->pending_dr6;
+	c->pending_dr6 = 0;
 }
 
 void exec_syscall(struct cpu *c, const struct insn *i)

@@ -82,7 +82,7 @@ static void stop_for_gdb(struct cpu *c)
  * an earlier one away) and is still to be taken. */
 static void take_init(struct cpu *c)
 {
-	vcpu_lower(&c->port, VCPU_INIT | VCPU_NMI | VCPU_SMI);
+	vcpu_lower(&c->port, VCPU_INIT | VCPU_NMI | VCPU_NMI2 | VCPU_SMI);
 	cpu_reset(c, true);
 	c->intc_ops->init(c->intc);
 	tlb_flush_all(c);
@@ -112,21 +112,22 @@ static void take_interrupt(struct cpu *c)
 		deliver(c, (uint8_t)vector, EVENT_EXTERNAL, false, 0);
 }
 
-/* Neither NMI nor INTR now.  gdb's single step shows the program it steps, not
- * the handlers of a clock that ran on meanwhile. */
+/* Neither NMI nor INTR now.  STI holds off NMIs as well on most processors
+ * (SDM 3A 6.8.1).  gdb's single step shows the program it steps, not the
+ * handlers of a clock that ran on meanwhile. */
 static bool interrupts_held(const struct cpu *c)
 {
-	return c->wait_sipi || c->shadow == SHADOW_MOV_SS ||
+	return c->wait_sipi || c->shadow ||
 	       ((c->step & STEP_GDB) && !c->halted);
 }
 
 static void take_interrupts(struct cpu *c, uint32_t ev)
 {
 	if ((ev & VCPU_NMI) && !c->nmi_blocked) {
-		vcpu_lower(&c->port, VCPU_NMI);
+		vcpu_take_nmi(&c->port);
 		c->nmi_blocked = true;
 		deliver(c, VEC_NMI, EVENT_EXTERNAL, false, 0);
-	} else if ((ev & VCPU_INTR) && (c->rflags & FLAG_IF) && !c->shadow) {
+	} else if ((ev & VCPU_INTR) && (c->rflags & FLAG_IF)) {
 		take_interrupt(c);
 	}
 }
@@ -185,8 +186,10 @@ static void step_one(struct cpu *c)
 	uint8_t shadow = c->shadow;
 	struct insn i;
 
-	if ((c->step & STEP_BREAK) && shadow != SHADOW_MOV_SS &&
-	    check_breakpoints(c))
+	/* Intel's processors hold off instruction breakpoints after MOV SS
+	 * (SDM 3A 6.8.3), AMD's do not. */
+	if ((c->step & STEP_BREAK) &&
+	    (shadow != SHADOW_MOV_SS || cpu_is_amd(c)) && check_breakpoints(c))
 		return;
 	c->gdb_resumed = false;
 	c->stop_block = 0;

@@ -129,6 +129,9 @@ static void iret_protected(struct cpu *c, unsigned opsize)
 
 void far_iret(struct cpu *c, unsigned opsize)
 {
+	/* Of those that came meanwhile, one has been kept. */
+	if (c->nmi_blocked)
+		vcpu_lower(&c->port, VCPU_NMI2);
 	c->nmi_blocked = false;
 	c->stop_block = 1;
 	if (cpu_real_mode(c)) {

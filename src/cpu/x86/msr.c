@@ -25,6 +25,7 @@
 #include "cpu/x86/sysreg.h"
 
 #define APIC_BASE	0x1b
+#define APIC_BASE_EXTD	(1u << 10)	/* x2APIC mode */
 #define TSC_DEADLINE	0x6e0
 #define MC_BANKS	10
 #define MTRR_PAIRS	8
@@ -329,7 +330,7 @@ static const struct row rows[] = {
 	{ 0x8b, 1, CALL, NEEDS(ALWAYS),
 	  .read = read_ucode_rev, .write = write_ucode_rev },
 	{ 0x1a0, 1, FIELD, NEEDS(ALWAYS), AT(misc_enable),
-	  .mask = 0x1 | 1 << 3 | 1 << 16 | 1 << 18 | 1 << 22 | 1ull << 34 },
+	  .mask = 0x1 | 1 << 3 | 1 << 16 | 1 << 18 | 3 << 22 | 1ull << 34 },
 	{ 0x1d9, 1, CALL, NEEDS(ALWAYS),
 	  .read = read_debugctl, .write = write_debugctl },
 	{ 0x1db, 4, READONLY, NEEDS(ALWAYS), .mask = 0 },  /* last branch */
@@ -400,6 +401,16 @@ static bool belongs_to_intc(const struct cpu *c, uint32_t msr)
 	       (msr >> 8 == 8 && feature_has(f, FEAT_X2APIC));
 }
 
+/* What the processor lacks; the rest is for the APIC to judge. */
+static uint64_t apic_base_reserved(const struct cpu *c)
+{
+	uint64_t r = paging_reserved_bits(c);
+
+	if (!feature_has(&c->features, FEAT_X2APIC))
+		r |= APIC_BASE_EXTD;
+	return r;
+}
+
 static uint64_t *field_of(struct cpu *c, const struct row *r, uint32_t n)
 {
 	return (uint64_t *)(void *)((uint8_t *)c + r->offset) + n;
@@ -447,6 +458,8 @@ bool msr_try_write(struct cpu *c, uint32_t msr, uint64_t v)
 {
 	const struct row *r;
 
+	if (msr == APIC_BASE && (v & apic_base_reserved(c)))
+		return false;
 	if (belongs_to_intc(c, msr))
 		return c->intc_ops->msr_write(c->intc, msr, v);
 	r = find(c, msr);

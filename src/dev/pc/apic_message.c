@@ -210,7 +210,7 @@ static void deliver_locked(struct local *l, enum delmod mode, uint8_t vector,
 		vcpu_raise(l->port, VCPU_SMI);
 		break;
 	case DM_NMI:
-		vcpu_raise(l->port, VCPU_NMI);
+		vcpu_raise_nmi(l->port);
 		break;
 	case DM_INIT:
 		vcpu_lower(l->port, VCPU_SIPI);	/* not for after this INIT */
@@ -247,7 +247,7 @@ void apic_lint_locked(struct local *l, unsigned pin, bool rises)
 
 	if (!is_on(l)) {
 		if (pin == 1 && rises)
-			vcpu_raise(l->port, VCPU_NMI);
+			vcpu_raise_nmi(l->port);
 	} else if (!(*lvt & LVT_MASKED) && mode != DM_EXTINT) {
 		if (mode != DM_FIXED || !(*lvt & LVT_LEVEL)) {
 			if (rises)

@@ -49,13 +49,13 @@ uint32_t apic_timer_count_locked(const struct local *l)
 {
 	uint64_t ticks;
 
-	if (mode_of(l) == TIMER_DEADLINE || !l->r->tmict)
+	if (mode_of(l) == TIMER_DEADLINE || !l->r->tmict || l->r->expired)
 		return 0;
 	ticks = (uint64_t)(clock_now(clock_of(l)) - l->r->start_ns) /
 		(uint64_t)divisor(l);
 	if (mode_of(l) == TIMER_PERIODIC)
 		return l->r->tmict - (uint32_t)(ticks % l->r->tmict);
-	if (l->r->expired || ticks >= l->r->tmict)
+	if (ticks >= l->r->tmict)
 		return 0;
 	return l->r->tmict - (uint32_t)ticks;
 }
@@ -65,10 +65,10 @@ static int64_t next_expiry(const struct local *l)
 {
 	int64_t now = clock_now(clock_of(l)), period = period_ns(l), after;
 
-	if (!period)
+	if (!period || l->r->expired)
 		return CLOCK_NEVER;
 	if (mode_of(l) != TIMER_PERIODIC)
-		return l->r->expired ? CLOCK_NEVER : l->r->start_ns + period;
+		return l->r->start_ns + period;
 	after = now - l->r->start_ns;
 	if (period < PERIOD_MIN_NS)
 		after += PERIOD_MIN_NS - period;
@@ -145,6 +145,13 @@ void apic_timer_write_initial_locked(struct local *l, uint32_t v)
 	apic_timer_arm_locked(l);
 }
 
+/* Go on from this count. */
+static void resume_at(struct local *l, uint32_t count)
+{
+	l->r->start_ns = clock_now(clock_of(l)) -
+			 (int64_t)(l->r->tmict - count) * divisor(l);
+}
+
 /* The count goes on from where it is, at the new speed. */
 void apic_timer_write_divide_locked(struct local *l, uint32_t v)
 {
@@ -154,23 +161,25 @@ void apic_timer_write_divide_locked(struct local *l, uint32_t v)
 	count = apic_timer_count_locked(l);
 	l->r->tdcr = v;
 	if (count)
-		l->r->start_ns = clock_now(clock_of(l)) -
-				 (int64_t)(l->r->tmict - count) * divisor(l);
+		resume_at(l, count);
 	apic_timer_arm_locked(l);
 }
 
+/* Between one-shot and periodic the count goes on from where it is; one that
+ * has run out stays at 0 until the initial count is written. */
 void apic_timer_write_lvt_locked(struct local *l, uint32_t v)
 {
-	uint32_t old = mode_of(l);
+	uint32_t old = mode_of(l), count;
 
 	apic_timer_settle_locked(l);
+	count = apic_timer_count_locked(l);
 	l->r->lvt[LVT_TIMER] = v;
-	if (mode_of(l) == TIMER_PERIODIC)
-		l->r->expired = false;
 	/* To and from TSC deadline mode disarms. */
 	if ((old ^ mode_of(l)) & TIMER_DEADLINE) {
 		l->r->tmict = 0;
 		l->r->tsc_deadline = 0;
+	} else if (count) {
+		resume_at(l, count);
 	}
 	apic_timer_arm_locked(l);
 }
