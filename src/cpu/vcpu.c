@@ -30,6 +30,7 @@
 #include "bus/bus.h"
 #include "cpu/interp/block.h"
 #include "cpu/interp/interp.h"
+#include "cpu/interp/thunk.h"
 #include "cpu/vcpu.h"
 #include "cpu/x86/mem.h"
 #include "host/os.h"
@@ -376,6 +377,8 @@ struct vcpus *vcpus_new(const struct vcpu_config *cfg, struct err *e)
 	unsigned count = cfg->topology.cpus;
 	struct vcpus *v;
 
+	if (thunks_prepare(e))
+		return NULL;
 	v = xcalloc(1, sizeof(*v) + count * sizeof(v->vcpu[0]));
 	pthread_mutex_init(&v->lock, NULL);
 	pthread_cond_init(&v->changed, NULL);

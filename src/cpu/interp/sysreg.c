@@ -10,6 +10,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cpu/interp/exec.h"
+#include "cpu/interp/xsave.h"
 #include "cpu/x86/sysreg.h"
 
 static uint64_t edx_eax(const struct cpu *c)
@@ -59,8 +60,8 @@ static void check_osxsave(struct cpu *c)
 		fault_ud(c);
 }
 
-/* XCR1 reads as the components that are not in their initial state; all that
- * are enabled may be said to be (SDM 1 13.6). */
+/* XCR1 reads as the components that are not in their initial state
+ * (SDM 1 13.6). */
 void exec_xgetbv(struct cpu *c, const struct insn *i)
 {
 	uint32_t n = (uint32_t)c->gpr[RCX];
@@ -68,7 +69,7 @@ void exec_xgetbv(struct cpu *c, const struct insn *i)
 	check_osxsave(c);
 	if (n > 1 || (n == 1 && !feature_has(&c->features, FEAT_XGETBV1)))
 		fault_gp0(c);
-	set_edx_eax(c, c->xcr0);
+	set_edx_eax(c, n ? c->xcr0 & xinuse(c) : c->xcr0);
 }
 
 void exec_xsetbv(struct cpu *c, const struct insn *i)

@@ -27,7 +27,6 @@
 #define AVX_AT		576
 #define AREA_BYTES	(AVX_AT + 16 * 16)
 #define COMPACT		(1ull << 63)
-#define LEGACY_XCR0	(XCR0_X87 | XCR0_SSE)
 
 /* ---- components in use ---- */
 
@@ -60,16 +59,6 @@ uint64_t xinuse(const struct cpu *c)
 			use |= XCR0_AVX;
 	}
 	return use;
-}
-
-/* MXCSR belongs to SSE, but XINUSE does not count it. */
-static uint64_t saved_bv(const struct cpu *c, uint64_t rfbm)
-{
-	uint64_t bv = xinuse(c);
-
-	if (c->x87.mxcsr != MXCSR_MASKS)
-		bv |= XCR0_SSE;
-	return bv & rfbm;
 }
 
 /* ---- common checks ---- */
@@ -129,59 +118,69 @@ static void fill(const struct cpu *c, const struct insn *i, uint8_t *image)
 		memcpy(image + AVX_AT + 16 * n, c->v[n].b + 16, 16);
 }
 
-static void write_pieces(struct cpu *c, gva_t a, const uint8_t *image,
-			 uint64_t components)
+/* What of the area is written: pieces of these components, and MXCSR, which
+ * the two forms treat differently. */
+struct save {
+	uint64_t components;
+	bool mxcsr;
+};
+
+static bool is_saved(const struct save *s, const struct piece *p)
 {
-	for (unsigned n = 0; n < ARRAY_LEN(pieces); n++)
-		if (pieces[n].components & components)
-			mem_write_block(c, a + pieces[n].at,
-					image + pieces[n].at,
-					piece_len(c, &pieces[n]));
+	return p->at == FX_MXCSR ? s->mxcsr : p->components & s->components;
 }
 
-static void probe_pieces(struct cpu *c, gva_t a, uint64_t components)
+static void probe_pieces(struct cpu *c, gva_t a, const struct save *s)
 {
 	for (unsigned n = 0; n < ARRAY_LEN(pieces); n++)
-		if (pieces[n].components & components)
+		if (is_saved(s, &pieces[n]))
 			mem_probe(c, a + pieces[n].at,
 				  piece_len(c, &pieces[n]), ACCESS_WRITE);
 	mem_probe(c, a + HEADER, 16, ACCESS_WRITE);
 }
 
-/* XSTATE_BV bits outside what was asked for stay as they are in memory. */
+static void write_pieces(struct cpu *c, const struct insn *i, gva_t a,
+			 const struct save *s)
+{
+	uint8_t image[AREA_BYTES];
+
+	fill(c, i, image);
+	for (unsigned n = 0; n < ARRAY_LEN(pieces); n++)
+		if (is_saved(s, &pieces[n]))
+			mem_write_block(c, a + pieces[n].at,
+					image + pieces[n].at,
+					piece_len(c, &pieces[n]));
+}
+
+/* XSTATE_BV bits outside what was asked for stay as they are in memory.  MXCSR
+ * goes with SSE and AVX, in use or not. */
 static void save_standard(struct cpu *c, const struct insn *i, bool skip_init)
 {
 	gva_t a = area(c, i, ACCESS_WRITE);
-	uint64_t rfbm = requested(c), bv = saved_bv(c, rfbm);
-	uint64_t write = skip_init ? bv : rfbm;
-	uint8_t image[AREA_BYTES];
-	uint64_t old;
+	uint64_t rfbm = requested(c), bv = xinuse(c) & rfbm, old;
+	struct save s = { skip_init ? bv : rfbm,
+			  rfbm & (XCR0_SSE | XCR0_AVX) };
 
-	probe_pieces(c, a, write);
+	probe_pieces(c, a, &s);
 	old = mem_read(c, a + HEADER, 8);
-	fill(c, i, image);
-	write_pieces(c, a, image, write);
+	write_pieces(c, i, a, &s);
 	mem_write(c, a + HEADER, (old & ~rfbm) | bv, 8);
 }
 
+/* SSE is in use also by MXCSR here, which goes with it alone. */
 static void save_compacted(struct cpu *c, const struct insn *i)
 {
 	gva_t a = area(c, i, ACCESS_WRITE);
-	uint64_t rfbm = requested(c), bv = saved_bv(c, rfbm);
-	/* MXCSR goes with SSE alone here. */
-	uint64_t write = bv & XCR0_AVX;
-	uint8_t image[AREA_BYTES], header[16];
+	uint64_t rfbm = requested(c), bv = xinuse(c);
+	struct save s;
 
-	probe_pieces(c, a, bv);
-	fill(c, i, image);
-	if (bv & LEGACY_XCR0)
-		write_pieces(c, a, image, bv & LEGACY_XCR0);
-	if (write)
-		mem_write_block(c, a + AVX_AT, image + AVX_AT,
-				16 * fx_xmm_count(c));
-	store_le64(header, bv);
-	store_le64(header + XCOMP_BV, rfbm | COMPACT);
-	mem_write_block(c, a + HEADER, header, sizeof(header));
+	if (c->x87.mxcsr != MXCSR_MASKS)
+		bv |= XCR0_SSE;
+	s = (struct save){ bv & rfbm, bv & rfbm & XCR0_SSE };
+	probe_pieces(c, a, &s);
+	write_pieces(c, i, a, &s);
+	mem_write(c, a + HEADER, s.components, 8);
+	mem_write(c, a + HEADER + XCOMP_BV, rfbm | COMPACT, 8);
 }
 
 void exec_xsave(struct cpu *c, const struct insn *i)
