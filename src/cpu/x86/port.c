@@ -3,6 +3,9 @@
  * In protected mode below IOPL, and always in virtual-8086 mode, the TSS's bit
  * map decides.  It is read as two bytes, and both must be inside the TSS limit.
  *
+ * A write ends the block of instructions: it may have opened the A20 gate or
+ * moved a window, which the main loop looks at between blocks.
+ *
  * Source: SDM 1 18.5.2 (19.5.2 in later editions).
  * SPDX-License-Identifier: MIT
  */
@@ -49,4 +52,5 @@ void port_write(struct cpu *c, uint16_t port, uint32_t v, unsigned size)
 	port_check(c, port, size);
 	debug_check_port(c, port, size);
 	bus_port_write(c->bus, port, v, size);
+	c->stop_block = 1;
 }
