@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "bus/clock.h"
+#include "cpu/x86/sysreg.h"
 #include "dev/core/devices.h"
 #include "dev/pc/apic.h"
 #include "dev/pc/hpet.h"
@@ -278,6 +279,8 @@ int pc_after_reset(struct machine *m, struct err *e)
 	/* A machine with less than 1 MiB goes without tables. */
 	(void)bus_write(m->bus, MEMMAP_TABLES, m->tables, MEMMAP_TABLES_LEN);
 	write_bda(m);
+	for (unsigned n = 0; n < vcpus_count(m->vcpus); n++)
+		mtrr_set_up(vcpus_get(m->vcpus, n), memmap_pci32(&m->map));
 	pcisetup_run(m->pci, m->bus, &m->map);
 	r = boot_load(m->boot, m->bus, e);
 	if (r == 0)

@@ -45,7 +45,7 @@ static const struct {
  * all of this kind. */
 static const char foreign[] =
 	" 3dnow 3dnowext ace2 ace2-en acpi amd-no-ssb amd-ssbd amd-stibp "
-	"amx-bf16 amx-int8 amx-tile arch-capabilities arch-lbr avic avx-vnni "
+	"amx-bf16 amx-int8 amx-tile arch-lbr avic avx-vnni "
 	"avx512-4fmaps avx512-4vnniw avx512-bf16 avx512-fp16 "
 	"avx512-vp2intersect avx512-vpopcntdq avx512bitalg avx512bw avx512cd "
 	"avx512dq avx512er avx512f avx512ifma avx512pf avx512vbmi "
@@ -138,6 +138,7 @@ static bool is_own(enum feature n)
 	case FEAT_CLFLUSH: case FEAT_CLFLUSHOPT: case FEAT_CLWB:
 	case FEAT_INVTSC: case FEAT_MONITOR: case FEAT_HT:
 	case FEAT_CMP_LEGACY: case FEAT_TOPOEXT:
+	case FEAT_ARCH_CAPABILITIES:
 		return true;
 	default:
 		return false;
@@ -181,12 +182,12 @@ bool feature_is_offered(enum feature n)
 	return host_bit(&rows[n]) && (!needs_ymm(n) || host_keeps_ymm());
 }
 
-/* Only on request: MWAIT that never waits is worse than HLT, and the last
- * three describe topologies. */
+/* Not by itself: MWAIT that never waits is worse than HLT, the next three
+ * describe topologies, and the last is for Intel's processors (model.c). */
 static bool on_request(enum feature n)
 {
 	return n == FEAT_MONITOR || n == FEAT_HT || n == FEAT_CMP_LEGACY ||
-	       n == FEAT_TOPOEXT;
+	       n == FEAT_TOPOEXT || n == FEAT_ARCH_CAPABILITIES;
 }
 
 void features_of_host(struct features *f)

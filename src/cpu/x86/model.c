@@ -216,6 +216,20 @@ static void take_identity(struct cpu *c, const struct cpu_model *m)
 		strcpy(id->name, VIRTUAL);
 }
 
+/* Facts of our processors that spare a guest a slower way: the TSC is
+ * invariant, and Intel's fault of reading the supervisor's memory ahead of the
+ * check is not there (else Linux has page tables of its own for user code). */
+static void add_what_is_true(struct cpu *c)
+{
+	bool lm = feature_has(&c->features, FEAT_LM);
+
+	feature_put(&c->features, FEAT_HYPERVISOR, true);
+	if (lm)
+		feature_put(&c->features, FEAT_INVTSC, true);
+	if (lm && !cpu_is_amd(c))
+		feature_put(&c->features, FEAT_ARCH_CAPABILITIES, true);
+}
+
 static void take_model(struct cpu *c, const struct cpu_model *m)
 {
 	c->model = m;
@@ -226,7 +240,7 @@ static void take_model(struct cpu *c, const struct cpu_model *m)
 	else
 		features_of_host(&c->features);
 	if (strcmp(m->name, "base"))
-		feature_put(&c->features, FEAT_HYPERVISOR, true);
+		add_what_is_true(c);
 }
 
 /* ---- properties ---- */

@@ -33,9 +33,17 @@
 #define MCG_CAP		(0x1000100 | MC_BANKS)	/* SER_P, MCG_CTL_P */
 #define MTRR_MASK_VALID	0x800ull
 #define MTRR_TYPE	0xffull
+#define MTRR_ENABLED	0x800u		/* in the default type */
+#define MTRR_FIXED_ENABLED 0x400u
+#define WRITE_BACK	6u
 #define RATIO		(CLOCK_TSC_HZ / 100000000)	/* of a 100 MHz bus */
 #define HWCR_TSC_FIXED	0x1000000	/* TscFreqSel: counts at P0 */
 #define LFENCE_SERIALIZES 2		/* in DE_CFG */
+
+/* IA32_ARCH_CAPABILITIES: faults that are not there. */
+#define RDCL_NO		(1u << 0)	/* reading ahead of the U/S check */
+#define PSCHANGE_MC_NO	(1u << 6)	/* machine check at a page size change */
+#define TAA_NO		(1u << 8)	/* no TSX at all */
 
 enum vendor { ANY_VENDOR, INTEL, AMD };
 
@@ -44,6 +52,7 @@ enum kind {
 	CANONICAL,	/* a field that holds a linear address */
 	CONSTANT,	/* reads `mask`; writes vanish */
 	READONLY,	/* reads `mask`; writes are #GP */
+	UNCHANGING,	/* reads `mask`; writes of anything else are #GP */
 	CALL,
 };
 
@@ -226,6 +235,23 @@ static bool write_mtrr_def(struct cpu *c, uint32_t n, uint64_t v)
 	return true;
 }
 
+void mtrr_set_up(struct cpu *c, uint64_t hole)
+{
+	enum { FIX_64K, FIX_16K_80000, FIX_16K_A0000, FIX_4K_C0000 };
+	const uint64_t write_back = 0x0606060606060606;
+	const uint64_t write_protected = 0x0505050505050505;
+	uint64_t size = (1ull << 32) - hole;
+	uint64_t bits = ~paging_reserved_bits(c) & 0xffffffffff000ull;
+
+	c->mtrr_fix[FIX_64K] = c->mtrr_fix[FIX_16K_80000] = write_back;
+	c->mtrr_fix[FIX_16K_A0000] = 0;		/* the VGA hole */
+	for (unsigned i = FIX_4K_C0000; i < ARRAY_LEN(c->mtrr_fix); i++)
+		c->mtrr_fix[i] = write_protected;
+	c->mtrr_var[0] = hole;			/* uncached */
+	c->mtrr_var[1] = (bits & ~(size - 1)) | MTRR_MASK_VALID;
+	c->mtrr_def_type = MTRR_ENABLED | MTRR_FIXED_ENABLED | WRITE_BACK;
+}
+
 /* ---- machine check: CTL, STATUS, ADDR, MISC per bank ---- */
 
 static uint64_t read_mc_bank(struct cpu *c, uint32_t n)
@@ -341,7 +367,10 @@ static const struct row rows[] = {
 	{ 0x3a, 1, READONLY, NEEDS(ALWAYS), INTEL, .mask = 1 },
 	{ 0x79, 1, CONSTANT, NEEDS(ALWAYS), INTEL, .mask = 0 },
 	{ 0xce, 1, READONLY, NEEDS(ALWAYS), INTEL, .mask = RATIO << 8 },
-	{ 0x140, 1, READONLY, NEEDS(ALWAYS), INTEL, .mask = 0 },
+	{ 0x10a, 1, READONLY, NEEDS(ARCH_CAPABILITIES),
+	  .mask = RDCL_NO | PSCHANGE_MC_NO | TAA_NO },
+	/* MISC_FEATURES_ENABLES */
+	{ 0x140, 1, UNCHANGING, NEEDS(ALWAYS), INTEL, .mask = 0 },
 	{ 0x198, 1, READONLY, NEEDS(ALWAYS), INTEL, .mask = RATIO << 8 },
 	{ 0x199, 1, CONSTANT, NEEDS(ALWAYS), INTEL, .mask = RATIO << 8 },
 	{ 0x19c, 1, CONSTANT, NEEDS(ALWAYS), INTEL, .mask = 0 },
@@ -430,6 +459,7 @@ static bool row_write(struct cpu *c, const struct row *r, uint32_t n,
 		break;
 	case CONSTANT:	return true;
 	case READONLY:	return false;
+	case UNCHANGING: return v == r->mask;
 	case CALL:	return r->write(c, n, v);
 	}
 	*field_of(c, r, n) = v;

@@ -25,6 +25,10 @@ void msr_write(struct cpu *c, uint32_t msr, uint64_t v);
 bool msr_try_read(struct cpu *c, uint32_t msr, uint64_t *v);
 bool msr_try_write(struct cpu *c, uint32_t msr, uint64_t v);
 
+/* Memory types as firmware leaves them: write-back, but for the VGA hole, ROM,
+ * and the registers from `hole` to 4 GiB (a power of 2 bytes). */
+void mtrr_set_up(struct cpu *c, uint64_t hole);
+
 uint64_t tsc_read(struct cpu *c);
 
 /* INVPCID (SDM 2); descriptor is already read. */

@@ -241,6 +241,10 @@ static const struct write {
 	{ "qemu64", 0xc0010015, 1 << 4, false, 0x1000000 },
 	{ "kvm64", 0xc0010015, 0, true, 0 },
 	{ "kvm64", 0x3a, 5, true, 1 },
+	{ "kvm64", 0x140, 0, false, 0 },
+	{ "kvm64", 0x140, 1, true, 0 },
+	{ "kvm64", 0x10a, 0, true, 0x141 },
+	{ "qemu64", 0x10a, 0, true, 0 },
 	{ "qemu64", 0x3a, 5, true, 0 },
 	{ "qemu64", 0x48, 0, true, 0 },
 	{ "qemu64", 0xdeadbeef, 0, true, 0 },
@@ -261,6 +265,23 @@ static void msr_writes_are_checked(void **state)
 				  (unsigned long long)v);
 		test_cpu_free(t);
 	}
+}
+
+static void firmware_memory_types_leave_the_hole_uncached(void **state)
+{
+	struct test_cpu *t = with_model("qemu64");
+	uint64_t base, mask;
+
+	mtrr_set_up(t->c, 0xe0000000);
+	base = msr_read(t->c, 0x200);
+	mask = msr_read(t->c, 0x201);
+	assert_true((0xfee00000 & mask & ~0xfffull) == base);
+	assert_false((0xdffff000 & mask & ~0xfffull) == base);
+	for (uint32_t n = 0x200; n < 0x202; n++)
+		assert_true(msr_try_write(t->c, n, msr_read(t->c, n)));
+	assert_true(msr_try_write(t->c, 0x268, msr_read(t->c, 0x268)));
+	assert_true(msr_try_write(t->c, 0x2ff, msr_read(t->c, 0x2ff)));
+	test_cpu_free(t);
 }
 
 static void unknown_registers_are_gp(void **state)
@@ -328,6 +349,7 @@ TEST_MAIN("sysreg",
 	  TEST(dr7_switches_stepping_for_instruction_breakpoints),
 	  TEST(xcr0_takes_only_whole_states),
 	  TEST(msr_writes_are_checked),
+	  TEST(firmware_memory_types_leave_the_hole_uncached),
 	  TEST(unknown_registers_are_gp),
 	  TEST(the_tsc_follows_the_clock_and_both_its_registers),
 	  TEST(init_keeps_what_the_manual_says))
