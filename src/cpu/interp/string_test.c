@@ -113,6 +113,7 @@ static void offsets_wrap_at_64k_and_the_segment_limit_holds(void **state)
 	guest_mode(g, CODE16);
 	g->c->seg[ES].base = GUEST_DATA;
 	g->c->seg[ES].limit = 0x1fff;
+	cpu_derive(g->c);
 	g->c->gpr[RDI] = 0x1ffe;
 	g->c->gpr[RAX] = 0xee;
 	assert_false(GUEST_RUN(g, REP_STOSB));
@@ -123,6 +124,7 @@ static void offsets_wrap_at_64k_and_the_segment_limit_holds(void **state)
 	assert_int_not_equal(g->data[0x2000], 0xee);
 	g->c->seg[ES].base = GUEST_DATA - 0xe000;
 	g->c->seg[ES].limit = 0xffff;
+	cpu_derive(g->c);
 	g->c->gpr[RDI] = 0xfffe;
 	g->c->gpr[RCX] = 2;
 	assert_true(GUEST_RUN(g, REP_STOSB));

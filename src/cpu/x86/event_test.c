@@ -168,6 +168,7 @@ static void a_bad_inner_stack_is_a_tss_fault_with_ext(void **state)
 	ASSERT_REFUSED(t, VEC_SS, ABSENT_DATA | 1, interrupt(t, 0x30));
 	in_ring(t, 0);
 	t->c->seg[SS].limit = 0x100;
+	cpu_derive(t->c);
 	ASSERT_REFUSED(t, VEC_SS, 1, interrupt(t, 0x30));
 	ASSERT_REFUSED(t, VEC_SS, 0, int_n(t, 0x30));
 	test_cpu_free(t);

@@ -147,6 +147,7 @@ static void a_call_without_room_changes_nothing(void **state)
 	struct cpu *c = t->c;
 
 	c->seg[SS].limit = 0x100;
+	cpu_derive(c);
 	ASSERT_REFUSED(t, VEC_SS, 0, far_call(c, CODE_0, TARGET, 4));
 	ASSERT_REFUSED(t, VEC_SS, 0, far_ret(c, 4, 0));
 	in_ring(t, 0);

@@ -57,6 +57,25 @@ gva_t seg_linear_checked(struct cpu *c, enum sreg s, uint64_t offset,
 	return (uint32_t)(g->base + offset);
 }
 
+/* A segment that ends at its limit may be addressed up to there; one that
+ * expands down is left to seg_linear_checked(). */
+void seg_derive(struct cpu *c, enum sreg s)
+{
+	const struct segment *g = &c->seg[s];
+	bool any_type = cpu_paragraph_mode(c);
+	struct reach *r = &c->reach[s];
+	uint64_t all = (uint64_t)g->limit + 1;
+
+	*r = (struct reach){ 0, 0 };
+	if (g->attr & SEG_UNUSABLE ||
+	    (g->attr & (SEG_CODE | SEG_EXPAND_DOWN)) == SEG_EXPAND_DOWN)
+		return;
+	if (any_type || type_allows(g, ACCESS_READ))
+		r->read = all;
+	if (any_type || type_allows(g, ACCESS_WRITE))
+		r->write = all;
+}
+
 void seg_load_real(struct cpu *c, enum sreg s, uint16_t selector)
 {
 	struct segment *g = &c->seg[s];
@@ -70,6 +89,7 @@ void seg_load_real(struct cpu *c, enum sreg s, uint16_t selector)
 	}
 	g->selector = selector;
 	g->base = (uint32_t)selector << 4;
+	seg_derive(c, s);
 }
 
 /* May a segment of this descriptor be addressed from here with this RPL? */
@@ -138,6 +158,7 @@ void seg_load(struct cpu *c, enum sreg s, uint16_t selector)
 	} else {
 		seg_check_data(c, selector, VEC_GP, &g);
 		c->seg[s] = g;
+		seg_derive(c, s);
 	}
 }
 
@@ -154,6 +175,7 @@ void seg_drop_privileged(struct cpu *c)
 			continue;
 		g->selector = 0;
 		g->attr = SEG_UNUSABLE;
+		seg_derive(c, data[i]);
 	}
 }
 
@@ -294,4 +316,7 @@ void cpu_derive(struct cpu *c)
 	c->tlb_index = data_table(c);
 	c->step &= ~STEP_TF;
 	c->step |= c->rflags & FLAG_TF ? STEP_TF : 0;
+	if (mode != CODE64)
+		for (unsigned s = 0; s < SREG_COUNT; s++)
+			seg_derive(c, (enum sreg)s);
 }

@@ -17,6 +17,17 @@ static inline bool gva_canonical(const struct cpu *c, gva_t a)
 gva_t seg_linear_checked(struct cpu *c, enum sreg s, uint64_t offset,
 			 unsigned size, enum access access);
 
+/* Bytes from offset 0 on that need no more checks for this access. */
+static inline uint64_t seg_reach(const struct cpu *c, enum sreg s,
+				 enum access access)
+{
+	switch (access) {
+	case ACCESS_READ: return c->reach[s].read;
+	case ACCESS_EXEC: return 0;
+	default: return c->reach[s].write;
+	}
+}
+
 static inline gva_t seg_linear(struct cpu *c, enum sreg s, uint64_t offset,
 			       unsigned size, enum access access)
 {
@@ -27,6 +38,8 @@ static inline gva_t seg_linear(struct cpu *c, enum sreg s, uint64_t offset,
 			fault_raise_code(c, s == SS ? VEC_SS : VEC_GP, 0);
 		return a;
 	}
+	if (likely(offset + size <= seg_reach(c, s, access)))
+		return (uint32_t)(c->seg[s].base + offset);
 	return seg_linear_checked(c, s, offset, size, access);
 }
 
@@ -35,6 +48,9 @@ static inline gva_t seg_linear(struct cpu *c, enum sreg s, uint64_t offset,
 void seg_load(struct cpu *c, enum sreg s, uint16_t selector);
 /* For real mode, v86, reset, and loaders: base = selector << 4. */
 void seg_load_real(struct cpu *c, enum sreg s, uint16_t selector);
+/* After writing a data segment register by other ways than these: what is
+ * derived from it. */
+void seg_derive(struct cpu *c, enum sreg s);
 void seg_load_ldtr(struct cpu *c, uint16_t selector);	/* LLDT */
 void seg_load_tr(struct cpu *c, uint16_t selector);	/* LTR */
 

@@ -22,6 +22,7 @@ static void limits_hold_to_the_last_byte(void **state)
 	ASSERT_FAULT(t, VEC_GP, 0,
 		     seg_linear(c, DS, 0xffffffff, 1, ACCESS_READ));
 	c->seg[SS] = c->seg[DS];
+	cpu_derive(c);
 	ASSERT_FAULT(t, VEC_SS, 0, seg_linear(c, SS, 0xffd, 4, ACCESS_READ));
 	test_cpu_free(t);
 }
@@ -38,6 +39,7 @@ static void expand_down_segments_are_valid_above_their_limit(void **state)
 	assert_int_equal(seg_linear(c, DS, 0x20000, 4, ACCESS_WRITE),
 			 AT_CODE + 0x20000);
 	c->seg[DS].attr &= ~SEG_DB;
+	cpu_derive(c);
 	ASSERT_FAULT(t, VEC_GP, 0, seg_linear(c, DS, 0xffff, 2, ACCESS_READ));
 	ASSERT_FAULT(t, VEC_GP, 0, seg_linear(c, DS, 0x20000, 1, ACCESS_READ));
 	test_cpu_free(t);
@@ -55,6 +57,7 @@ static void types_forbid_accesses(void **state)
 	ASSERT_FAULT(t, VEC_GP, 0, seg_linear(c, CS, 0, 4, ACCESS_WRITE));
 	ASSERT_NO_FAULT(t, seg_linear(c, CS, 0, 4, ACCESS_READ));
 	c->seg[CS].attr &= ~SEG_WRITABLE;
+	cpu_derive(c);
 	ASSERT_FAULT(t, VEC_GP, 0, seg_linear(c, CS, 0, 4, ACCESS_READ));
 	ASSERT_NO_FAULT(t, seg_linear(c, CS, 0, 4, ACCESS_EXEC));
 	test_cpu_free(t);
@@ -80,6 +83,7 @@ static void real_mode_segments_end_at_64k_unless_unreal(void **state)
 	ASSERT_FAULT(t, VEC_SS, 0, seg_linear(c, SS, 0xffff, 2, ACCESS_READ));
 	ASSERT_NO_FAULT(t, seg_linear(c, CS, 0, 2, ACCESS_WRITE));
 	c->seg[DS].limit = 0xffffffff;
+	cpu_derive(c);
 	assert_int_equal(seg_linear(c, DS, 0x100000, 4, ACCESS_WRITE),
 			 0x110000);
 	seg_load(c, DS, 0x2000);
@@ -303,6 +307,7 @@ static void pushes_wrap_within_the_stack_size_and_respect_limits(void **state)
 	assert_int_equal(stack_pop(c, 4), 0x11223344);
 	assert_int_equal(c->gpr[RSP], 0xabcd0000);
 	c->seg[SS].limit = 0xfff;
+	cpu_derive(c);
 	ASSERT_REFUSED(t, VEC_SS, 0, stack_push(c, 0, 4));
 	test_cpu_free(t);
 }

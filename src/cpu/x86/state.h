@@ -118,6 +118,13 @@ struct segment {
 	uint64_t base;
 };
 
+/* How many bytes from offset 0 on a segment lets be read and written with
+ * nothing else to ask; 0 where every access must be judged.  Means nothing in
+ * 64-bit code. */
+struct reach {
+	uint64_t read, write;
+};
+
 struct table_register {		/* GDTR, IDTR */
 	uint64_t base;
 	uint16_t limit;
@@ -185,6 +192,7 @@ struct cpu {
 	struct vcpu_port port;		/* events from outside */
 
 	struct segment seg[SREG_COUNT];
+	struct reach reach[SREG_COUNT];	/* derived from seg */
 	struct tlb tlb;
 
 	/* ---- system ---- */
@@ -300,9 +308,10 @@ static inline unsigned cpu_iopl(const struct cpu *c)
  * left unchanged. */
 void cpu_reset(struct cpu *c, bool init);
 
-/* Recompute mode, stack_size, tlb_index and step from the registers they are
- * derived from.  Call after changing CS, SS, CPL, CR0, CR4, EFER, RFLAGS.VM,
- * .AC or DR7 by other ways than flags_set() and the functions of seg.h. */
+/* Recompute mode, stack_size, tlb_index, reach and step from the registers they
+ * are derived from.  Call after changing segments, CPL, CR0, CR4, EFER,
+ * RFLAGS.VM, .AC or DR7 by other ways than flags_set() and the functions of
+ * seg.h. */
 void cpu_derive(struct cpu *c);
 
 #endif

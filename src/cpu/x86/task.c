@@ -194,6 +194,7 @@ static void load_segments(struct cpu *c, const struct task_image *t)
 	for (unsigned i = 0; i < ARRAY_LEN(data); i++) {
 		seg_check_data(c, t->sreg[data[i]], VEC_TS, &g);
 		c->seg[data[i]] = g;
+		seg_derive(c, data[i]);
 	}
 }
 

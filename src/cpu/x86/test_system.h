@@ -237,6 +237,7 @@ struct registers {
 	uint64_t rip, rsp;
 	uint32_t flags;
 	struct segment seg[SREG_COUNT], ldtr, tr;
+	struct reach reach[SREG_COUNT];
 	uint8_t cpl, mode;
 };
 
@@ -250,6 +251,7 @@ static inline struct registers registers(const struct test_cpu *t)
 	r.rsp = c->gpr[RSP];
 	r.flags = flags_get(c);
 	memcpy(r.seg, c->seg, sizeof(r.seg));
+	memcpy(r.reach, c->reach, sizeof(r.reach));
 	r.ldtr = c->ldtr;
 	r.tr = c->tr;
 	r.cpl = c->cpl;
@@ -267,10 +269,24 @@ static inline struct registers registers(const struct test_cpu *t)
 		assert_memory_equal(&before_, &after_, sizeof(before_));      \
 	} while (0)
 
+/* Whoever loaded segments has derived what follows from them. */
+static inline void assert_derived(const struct test_cpu *t)
+{
+	struct cpu *c = t->c;
+	struct reach was[SREG_COUNT];
+
+	memcpy(was, c->reach, sizeof(was));
+	for (unsigned s = 0; s < SREG_COUNT; s++)
+		seg_derive(c, (enum sreg)s);
+	if (c->mode != CODE64)
+		assert_memory_equal(was, c->reach, sizeof(was));
+}
+
 #define ASSERT_AT(t, selector_, rip_)                                         \
 	do {                                                                  \
 		assert_int_equal((t)->c->seg[CS].selector, selector_);        \
 		assert_int_equal((t)->c->rip, rip_);                          \
+		assert_derived(t);                                            \
 	} while (0)
 
 #endif
