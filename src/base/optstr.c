@@ -58,15 +58,19 @@ static struct pair *find(const struct optstr *o, const char *key)
 static int add(struct optstr *o, char *key, char *value, bool flag,
 	       struct err *e)
 {
-	struct pair *p;
+	struct pair *p = find(o, key);
 	int r = 0;
 
 	if (!*key)
 		r = fail(e, EINVAL, "a key is missing before '%s'", value);
-	else if (find(o, key))
-		r = fail(e, EINVAL, "key '%s' is given twice", key);
-	o->pairs = xrealloc(o->pairs, (o->count + 1) * sizeof(*o->pairs));
-	p = &o->pairs[o->count++];
+	if (p) {
+		free(p->key);
+		free(p->value);
+	} else {
+		o->pairs = xrealloc(o->pairs,
+				    (o->count + 1) * sizeof(*o->pairs));
+		p = &o->pairs[o->count++];
+	}
 	*p = (struct pair){ .key = key, .value = value, .flag = flag };
 	return r;
 }

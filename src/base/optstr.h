@@ -21,7 +21,7 @@
 struct optstr;
 
 /* implied: the key of a first value without "key="; NULL: none, the first
- * word is a flag like any other.  A key given twice is refused. */
+ * word is a flag like any other.  A key given twice has its later value. */
 int optstr_parse(struct optstr **out, const char *s, const char *implied,
 		 struct err *e);
 void optstr_free(struct optstr *o);	/* o may be NULL */

@@ -58,14 +58,24 @@ static void bare_keys_are_flags(void **state)
 	optstr_free(o);
 }
 
+static void the_later_of_two_values_counts(void **state)
+{
+	struct optstr *o = parse("a,id=b,x=1,driver=c,id=d", "driver");
+	const char *key, *value;
+
+	assert_string_equal(optstr_get(o, "driver"), "c");
+	assert_string_equal(optstr_get(o, "id"), "d");
+	assert_true(optstr_at(o, 2, &key, &value));
+	assert_false(optstr_at(o, 3, &key, &value));
+	optstr_free(o);
+}
+
 static void mistakes_are_named(void **state)
 {
 	struct optstr *o;
 	struct err e;
 	uint64_t v = 5;
 
-	assert_int_equal(optstr_parse(&o, "id=a,id=b", NULL, &e), -EINVAL);
-	assert_string_equal(e.text, "key 'id' is given twice");
 	assert_int_equal(optstr_parse(&o, "a,=b", NULL, &e), -EINVAL);
 	assert_int_equal(optstr_parse(&o, "a,,b", NULL, &e), -EINVAL);
 
@@ -132,6 +142,7 @@ static void pairs_keep_their_order(void **state)
 
 TEST_MAIN("optstr", TEST(values_are_found_by_key),
 	  TEST(two_commas_are_one_of_the_value), TEST(bare_keys_are_flags),
+	  TEST(the_later_of_two_values_counts),
 	  TEST(mistakes_are_named), TEST(needed_keys_are_there_and_not_empty),
 	  TEST(help_is_a_flag_or_the_implied_value),
 	  TEST(pairs_keep_their_order))
