@@ -184,7 +184,10 @@ static void put_flags(struct text *t, const char *id, const char *bits)
 
 static void put_vec128(struct text *t)
 {
-	static const struct { const char *name, *type; unsigned count; } of[] = {
+	static const struct {
+		const char *name, *type;
+		unsigned count;
+	} of[] = {
 		{ "v4_float", "ieee_single", 4 },
 		{ "v2_double", "ieee_double", 2 },
 		{ "v16_int8", "int8", 16 },   { "v8_int16", "int16", 8 },

@@ -42,7 +42,7 @@
 
 /* IA32_ARCH_CAPABILITIES: faults that are not there. */
 #define RDCL_NO		(1u << 0)	/* reading ahead of the U/S check */
-#define PSCHANGE_MC_NO	(1u << 6)	/* machine check at a page size change */
+#define PSCHANGE_MC_NO	(1u << 6)	/* machine check at a resize */
 #define TAA_NO		(1u << 8)	/* no TSX at all */
 
 enum vendor { ANY_VENDOR, INTEL, AMD };

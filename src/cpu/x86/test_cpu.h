@@ -41,7 +41,8 @@ WEAK _Noreturn void fault_raise(struct cpu *c, enum vector v)
 	siglongjmp(c->on_fault, 1);
 }
 
-WEAK _Noreturn void fault_raise_code(struct cpu *c, enum vector v, uint32_t code)
+WEAK _Noreturn void fault_raise_code(struct cpu *c, enum vector v,
+				     uint32_t code)
 {
 	c->fault = (struct fault){ (uint8_t)v, true, code };
 	siglongjmp(c->on_fault, 1);
