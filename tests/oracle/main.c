@@ -2,10 +2,12 @@
  * instruction.
  *
  *   oracle [--seed N] [--count N] [--row NAME] [--mode 16|32|64] [--all]
+ *          [--missed]
  *
  * Case k of seed N is case 0 of seed N + k, so each difference is reported
  * with the command that shows it alone.  The first difference of each row and
- * mode is printed; --all prints all.
+ * mode is printed; --all prints all.  --missed lists the rows that no case ran
+ * to its end.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -28,12 +30,13 @@ static struct {
 	uint64_t seed, count, done, excused, differences;
 	const char *row;
 	int mode;		/* -1: all in turn */
-	bool all;
+	bool all, missed;
 } run = { .mode = -1, .count = 1000000 };
 
 static uint16_t rows[3][4096];
 static unsigned row_count[3];
 static bool reported[4096][3];
+static bool finished[4096][3];	/* some case of the row, in this mode */
 static struct test test;
 static unsigned printed;
 
@@ -344,14 +347,17 @@ static bool excused(const struct test *t)
 	if (r->op[1] == VMx)
 		return t->guest.trap == VEC_GP;
 	/* AMD's VMASKMOV holds all of the operand against the segment limit,
-	 * and its ENTER checks the alignment of a store that is not done. */
+	 * VMASKMOVDQU each byte; ENTER checks the alignment of a store that is
+	 * not done. */
 	if (t->insn.prefix & PREFIX_VEX && strstr(r->name, "maskmov") &&
-	    t->mode != CODE64 && t->host.trap != NO_TRAP)
+	    t->mode != CODE64 && t->host.trap != t->guest.trap)
 		return true;
 	if (t->before.flags & FLAG_AC && !strcmp(r->name, "enter"))
 		return true;
-	/* AMD's state images wrap at 64 KiB piece by piece. */
-	if (r->op[0] == Mo && t->insn.addrsize == 2 && t->guest.trap != NO_TRAP)
+	/* AMD's state images and 10-byte operands wrap at 64 KiB piece by
+	 * piece. */
+	if ((r->op[0] == Mo || r->op[0] == Mt || r->op[1] == Mt) &&
+	    t->insn.addrsize == 2 && t->guest.trap != NO_TRAP)
 		return true;
 	/* The order of accesses and checks, and what was done before. */
 	return t->host.trap != NO_TRAP && t->guest.trap != NO_TRAP &&
@@ -376,6 +382,8 @@ static void case_done(struct test *t)
 		copy_memory();
 		return;
 	}
+	if (t->host.trap == NO_TRAP && t->decoded == DECODE_OK)
+		finished[t->insn.row][t->mode] = true;
 	same = compare_outcome(t) && compare_integer(t) && compare_fp(t);
 	if (!compare_memory(t))
 		same = false;
@@ -401,12 +409,24 @@ static struct test *next_case(void)
 	return &test;
 }
 
+static void print_missed(void)
+{
+	for (unsigned m = 0; m < 3; m++)
+		for (unsigned n = 0; n < row_count[m]; n++)
+			if (!finished[rows[m][n]][m] &&
+			    (run.mode < 0 || run.mode == (int)m))
+				printf("missed: %s-bit %s (row %u)\n",
+				       mode_names[m],
+				       insn_rows[rows[m][n]].name,
+				       rows[m][n]);
+}
+
 /* ---- the command line ---- */
 
 static void usage(void)
 {
 	fprintf(stderr, "usage: oracle [--seed N] [--count N] [--row NAME] "
-			"[--mode 16|32|64] [--all]\n");
+			"[--mode 16|32|64] [--all] [--missed]\n");
 	exit(2);
 }
 
@@ -414,8 +434,9 @@ static void take_option(int argc, char **argv, int *n)
 {
 	const char *name = argv[*n], *value;
 
-	if (!strcmp(name, "--all")) {
-		run.all = true;
+	if (!strcmp(name, "--all") || !strcmp(name, "--missed")) {
+		run.all |= name[2] == 'a';
+		run.missed |= name[2] == 'm';
 		return;
 	}
 	if (++*n >= argc)
@@ -454,6 +475,8 @@ int main(int argc, char **argv)
 	host_setup();
 	guest_setup();
 	host_run(next_case, case_done);
+	if (run.missed)
+		print_missed();
 	printf("%llu cases, %llu not compared, %llu differences\n",
 	       (unsigned long long)run.done, (unsigned long long)run.excused,
 	       (unsigned long long)run.differences);

@@ -99,17 +99,14 @@ static void store_bytes(struct cpu *c, const struct insn *i,
 	uint64_t top = i->addrsize == 8   ? ~0ull
 		       : i->addrsize == 4 ? 0xffffffffull
 					  : 0xffffull;
-	gva_t at[16];
+	gva_t a = seg_linear(c, (enum sreg)i->seg, c->gpr[RDI] & top, count,
+			     ACCESS_WRITE);
 
-	for (unsigned k = 0; k < count; k++)
-		at[k] = seg_linear(c, (enum sreg)i->seg,
-				   (c->gpr[RDI] + k) & top, 1, ACCESS_WRITE);
-	check_alignment(c, at[0], 8);
-	for (unsigned k = 0; k < count; k++)
-		mem_probe(c, at[k], 1, ACCESS_WRITE);
+	check_alignment(c, a, 8);
+	mem_probe(c, a, count, ACCESS_WRITE);
 	for (unsigned k = 0; k < count; k++)
 		if (mask[k] >> 7)
-			mem_write(c, at[k], from[k], 1);
+			mem_write(c, a + k, from[k], 1);
 }
 
 void exec_maskmov(struct cpu *c, const struct insn *i)
