@@ -184,7 +184,7 @@ static void run(struct cpu *c, const struct insn *i, uint8_t *memory)
 
 	image.x87 = c->x87;
 	image.x87.mxcsr = MXCSR_MASKS;	/* the host's */
-	thunk_find(i)->run(&image, memory, NULL, NULL, c);
+	thunk_of(i)->run(&image, memory, NULL, NULL, c);
 	c->x87.fsw = image.x87.fsw;
 	c->x87.ftw = image.x87.ftw;
 	memcpy(c->x87.st, image.x87.st, sizeof(c->x87.st));

@@ -58,7 +58,7 @@ struct emitter {
 struct form {
 	const struct insn *insn;
 	const struct insn_row *row;
-	const struct thunk *thunk;
+	int8_t op[THUNK_PLACES];	/* index into insn->op[], -1 for none */
 	bool vex, w, l;
 };
 
@@ -180,15 +180,14 @@ static void emit_move(struct emitter *e, const struct form *f, unsigned n,
 
 static uint8_t register_of(const struct form *f, enum thunk_place place)
 {
-	int n = f->thunk->op[place];
+	int n = f->op[place];
 
 	return f->insn->op[n].kind == OP_GPR ? H_RAX : (uint8_t)(place + 1);
 }
 
 static uint8_t modrm_of(const struct form *f)
 {
-	const struct thunk *t = f->thunk;
-	uint8_t reg = t->op[THUNK_REG] >= 0
+	uint8_t reg = f->op[THUNK_REG] >= 0
 			      ? (uint8_t)(register_of(f, THUNK_REG) << 3)
 			      : f->insn->modrm & 0x38;
 
@@ -201,7 +200,7 @@ static void emit_vex(struct emitter *e, const struct form *f)
 {
 	static const uint8_t pp[] = { [PNP] = 0, [P66] = 1, [PF3] = 2,
 				      [PF2] = 3 };
-	unsigned v = f->thunk->op[THUNK_VVVV] >= 0 ? THUNK_VVVV + 1 : 0;
+	unsigned v = f->op[THUNK_VVVV] >= 0 ? THUNK_VVVV + 1 : 0;
 
 	EMIT(e, 0xc4, (uint8_t)(0xe0 | (f->row->map - V1 + 1)),
 	     (uint8_t)(f->w << 7 | (~v & 15) << 3 | f->l << 2 |
@@ -358,11 +357,20 @@ static struct form form_of(const struct insn *i)
 	const struct insn_row *row = insn_row_of(i);
 	uint8_t v = varies[i->row];
 
-	return (struct form){
+	struct form f = {
 		.insn = i, .row = row, .vex = row->map >= V1,
+		.op = { -1, -1, -1, -1 },
 		.w = row->how & HOW_W1 || (v & VARIES_W && i->opsize == 8),
 		.l = row->how & HOW_L1 || (v & VARIES_L && i->prefix & PREFIX_L),
 	};
+
+	for (int n = 0; n < 4; n++) {
+		enum thunk_place p = thunk_place_of(row->op[n]);
+
+		if (p < THUNK_PLACES)
+			f.op[p] = (int8_t)n;
+	}
+	return f;
 }
 
 /* 31:20 row | 19 mem | 18 L | 17 W | 7:0 immediate, or modrm of an x87
@@ -401,6 +409,34 @@ static thunk_fn place_code(const struct emitter *e)
 	return (thunk_fn)(uintptr_t)(code.run + (to - code.write));
 }
 
+static void describe_operands(struct thunk *t, const struct form *f)
+{
+	t->memory = -1;
+	for (unsigned p = 0; p < THUNK_PLACES; p++) {
+		unsigned n = f->op[p] < 0 ? 0 : (unsigned)f->op[p];
+
+		switch (f->op[p] < 0 ? OP_NONE : f->insn->op[n].kind) {
+		case OP_VEC:
+			t->op[p] = (uint8_t)n;
+			t->base[p] = offsetof(struct cpu, v);
+			t->shift[p] = 5;
+			break;
+		case OP_GPR:
+			t->op[p] = (uint8_t)n;
+			t->base[p] = offsetof(struct cpu, gpr);
+			t->shift[p] = 3;
+			break;
+		case OP_MEM:
+			t->memory = (int8_t)n;
+			t->store = n == 0 && t->how & HOW_SAVES;
+			break;
+		default:
+			break;
+		}
+	}
+}
+static_assert(sizeof(((struct cpu *)0)->v[0]) == 1 << 5, "shift of v[]");
+
 static struct thunk *thunk_make(const struct insn *i, uint32_t key)
 {
 	struct thunk *t = xcalloc(1, sizeof(*t));
@@ -408,15 +444,8 @@ static struct thunk *thunk_make(const struct insn *i, uint32_t key)
 	struct emitter e = { .len = 0 };
 
 	t->key = key;
-	f.thunk = t;
-	for (unsigned p = 0; p < THUNK_PLACES; p++)
-		t->op[p] = -1;
-	for (int n = 0; n < 4; n++) {
-		enum thunk_place p = thunk_place_of(f.row->op[n]);
-
-		if (p < THUNK_PLACES)
-			t->op[p] = (int8_t)n;
-	}
+	t->how = f.row->how;
+	describe_operands(t, &f);
 	if (f.row->map == ONE)
 		emit_x87(&e, &f);
 	else

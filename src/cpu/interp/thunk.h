@@ -11,6 +11,7 @@
  */
 #ifndef CPU_INTERP_THUNK_H
 #define CPU_INTERP_THUNK_H
+#include "base/bytes.h"
 #include "cpu/x86/insn.h"
 
 /* Where in the encoding an operand is. */
@@ -31,9 +32,16 @@ typedef void (*thunk_fn)(void *reg, void *rm, void *vvvv, void *last,
 			 struct cpu *c);
 
 struct thunk {
-	uint32_t key;
-	int8_t op[THUNK_PLACES];	/* index into insn.op[], -1 for none */
 	thunk_fn run;
+	uint32_t key;
+	uint32_t how;			/* the row's */
+	/* Operand of each place: insn.op[op[p]], a register kept at
+	 * struct cpu + base[p] + (number << shift[p]).  Without an operand, or
+	 * with one that is not a vector or general register, op[p] is 0. */
+	uint8_t op[THUNK_PLACES], shift[THUNK_PLACES];
+	uint32_t base[THUNK_PLACES];
+	int8_t memory;			/* insn.op[] of the memory operand, -1 */
+	bool store;			/* ... which is only written */
 };
 
 /* Takes the memory for code from the host, so that it can't fail later, when
@@ -42,6 +50,15 @@ int thunks_prepare(struct err *e);
 
 /* The thunk of this instruction, made at first use.  Never NULL. */
 const struct thunk *thunk_find(const struct insn *i);
+
+/* The same, remembered in the instruction, which is the engine's and so never
+ * really const. */
+static inline const struct thunk *thunk_of(const struct insn *i)
+{
+	if (unlikely(!i->thunk))
+		((struct insn *)(uintptr_t)i)->thunk = thunk_find(i);
+	return i->thunk;
+}
 
 /* An FXSAVE image; the x87 part of struct cpu is its beginning. */
 struct fx_image {

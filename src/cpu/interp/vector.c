@@ -29,7 +29,7 @@
 struct operands {
 	void *at[THUNK_PLACES];
 	uint8_t buffer[32] __attribute__((aligned(32)));
-	uint64_t mm[4];			/* copies of MMX registers, by operand */
+	uint64_t mm[2];			/* copies of MMX registers, by operand */
 	gva_t store_at;			/* where buffer goes afterwards... */
 	unsigned store_size;		/* ... if not 0 */
 };
@@ -52,61 +52,61 @@ void vector_check_slow(struct cpu *c, uint32_t how)
 
 /* ---- operands ---- */
 
-static void *load_memory(struct cpu *c, const struct insn *i, unsigned n,
-			 struct operands *o)
+static void load_memory(struct cpu *c, const struct insn *i, unsigned n,
+			struct operands *o)
 {
 	unsigned size = i->op[n].size;
 	gva_t a = vector_linear(c, i, n, ACCESS_READ);
 	void *p = mem_hit_read(c, a, size, c->tlb_index);
 
-	if (likely(p))
-		return p;
-	mem_read_block(c, a, o->buffer, size);
-	return o->buffer;
+	if (unlikely(!p)) {
+		mem_read_block(c, a, o->buffer, size);
+		p = o->buffer;
+	}
+	o->at[THUNK_RM] = p;
 }
 
 /* A destination in memory: where the thunk may store to. */
-static void *store_memory(struct cpu *c, const struct insn *i, unsigned n,
-			  struct operands *o)
+static void store_memory(struct cpu *c, const struct insn *i, unsigned n,
+			 struct operands *o)
 {
 	unsigned size = i->op[n].size;
 	gva_t a = vector_linear(c, i, n, ACCESS_WRITE);
 	void *p = mem_hit_write(c, a, size, c->tlb_index);
 
-	if (likely(p))
-		return p;
-	mem_probe(c, a, size, ACCESS_WRITE);
-	o->store_at = a;
-	o->store_size = size;
-	return o->buffer;
-}
-
-static void *locate(struct cpu *c, const struct insn *i, unsigned n,
-		    struct operands *o)
-{
-	switch (i->op[n].kind) {
-	case OP_VEC:
-		return &c->v[i->op[n].reg];
-	case OP_GPR:
-		return &c->gpr[i->op[n].reg];
-	case OP_MM:
-		o->mm[n] = *mmx_slot(c, i->op[n].reg);
-		return &o->mm[n];
-	default:
-		return n == 0 && insn_how(i) & HOW_SAVES
-			       ? store_memory(c, i, n, o)
-			       : load_memory(c, i, n, o);
+	if (unlikely(!p)) {
+		mem_probe(c, a, size, ACCESS_WRITE);
+		o->store_at = a;
+		o->store_size = size;
+		p = o->buffer;
 	}
+	o->at[THUNK_RM] = p;
 }
 
-static inline void locate_all(struct cpu *c, const struct insn *i,
-			      const struct thunk *t, struct operands *o)
+static inline void locate(struct cpu *c, const struct insn *i,
+			  const struct thunk *t, struct operands *o)
 {
 	o->store_size = 0;
 	for (unsigned p = 0; p < THUNK_PLACES; p++)
-		o->at[p] = t->op[p] >= 0
-				   ? locate(c, i, (unsigned)t->op[p], o)
-				   : NULL;
+		o->at[p] = (uint8_t *)c + t->base[p] +
+			   ((size_t)i->op[t->op[p]].reg << t->shift[p]);
+	if (t->memory < 0)
+		return;
+	if (t->store)
+		store_memory(c, i, (unsigned)t->memory, o);
+	else
+		load_memory(c, i, (unsigned)t->memory, o);
+}
+
+/* MMX registers take part as copies. */
+static void copy_mmx(struct cpu *c, const struct insn *i, struct operands *o)
+{
+	for (unsigned n = 0; n < 2; n++) {
+		if (i->op[n].kind != OP_MM)
+			continue;
+		o->mm[n] = *mmx_slot(c, i->op[n].reg);
+		o->at[thunk_place_of(i->op[n].code)] = &o->mm[n];
+	}
 }
 
 /* ---- running ---- */
@@ -160,10 +160,10 @@ static void run_fp(struct cpu *c, const struct thunk *t, struct operands *o)
 		_mm_setcsr(own);
 }
 
-static inline void run_any(struct cpu *c, const struct insn *i,
-			   const struct thunk *t, struct operands *o)
+static inline void run_any(struct cpu *c, const struct thunk *t,
+			   struct operands *o)
 {
-	if (insn_how(i) & HOW_FP)
+	if (t->how & HOW_FP)
 		run_fp(c, t, o);
 	else
 		run(c, t, o);
@@ -173,12 +173,12 @@ static inline void run_any(struct cpu *c, const struct insn *i,
 
 void exec_vector(struct cpu *c, const struct insn *i)
 {
-	const struct thunk *t = thunk_find(i);
+	const struct thunk *t = thunk_of(i);
 	struct operands o;
 
-	vector_check(c, insn_how(i));
-	locate_all(c, i, t, &o);
-	run_any(c, i, t, &o);
+	vector_check(c, t->how);
+	locate(c, i, t, &o);
+	run_any(c, t, &o);
 }
 
 /* PCMPxSTRx: the thunk reads and writes the implicit registers itself. */
@@ -189,13 +189,14 @@ void exec_vector_str(struct cpu *c, const struct insn *i)
 
 void exec_vector_mmx(struct cpu *c, const struct insn *i)
 {
-	const struct thunk *t = thunk_find(i);
+	const struct thunk *t = thunk_of(i);
 	struct operands o;
 
-	vector_check(c, insn_how(i));
-	locate_all(c, i, t, &o);
+	vector_check(c, t->how);
+	locate(c, i, t, &o);
+	copy_mmx(c, i, &o);
 	mmx_enter(c);
-	run_any(c, i, t, &o);
+	run_any(c, t, &o);
 	if (i->op[0].kind == OP_MM)
 		mmx_write(c, i->op[0].reg, o.mm[0]);
 }

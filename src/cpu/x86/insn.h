@@ -175,6 +175,7 @@ typedef void (*exec_fn)(struct cpu *c, const struct insn *i);
 /* A decoded instruction: everything an engine needs, nothing of the mode. */
 struct insn {
 	exec_fn exec;		/* the engine's; the decoder leaves NULL */
+	const void *thunk;	/* likewise: interp/thunk.h */
 	int64_t imm;		/* extended to 64 bits as the code says */
 	int64_t disp;		/* also moffs, I2, and Ap's selector */
 	uint16_t row;		/* index into insn_rows */
