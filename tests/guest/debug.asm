@@ -62,7 +62,31 @@ main:	mov	eax, dr6
 	nop
 .ss:	CAUGHT	"single step over MOV SS", DB, 0, .after_ss
 	DR6_IS	"single step over MOV SS: DR6", 0xe00f, 0x4000
-	; a REP string steps by iterations
+	; not into the handler of INT n, which finds TF pushed
+	CATCH	.int
+	STEP
+	int	0x60
+.int:	UNCATCH
+	EQ	"INT n with TF", dword [got_vector], 0x60
+	BITS_EQ	"INT n with TF: pushed", [got_flags], 0x100, 0x100
+	DR6_IS	"INT n with TF: DR6", 0xe00f, 0
+	; POPF that clears TF is still stepped
+	CATCH	.popf
+	pushfd
+	STEP
+	popfd
+.popped:
+	nop
+.popf:	CAUGHT	"POPF clears TF", DB, 0, .popped
+	DR6_IS	"POPF clears TF: DR6", 0xe00f, 0x4000
+	; a fault comes alone
+	CATCH	.fault
+	STEP
+.faults:
+	ud2
+.fault:	CAUGHT	"UD2 with TF", UD, 0, .faults
+	DR6_IS	"UD2 with TF: DR6", 0xe00f, 0
+	; a repeated string steps by iterations
 	mov	edi, WATCH
 	mov	ecx, 3
 	CATCH	.rep
@@ -101,15 +125,22 @@ main:	mov	eax, dr6
 .here3:	nop
 .broke3: UNCATCH
 	EQ	"disabled breakpoint", dword [got_vector], -1
-	; MOV SS holds it off
-	mov	ecx, ss
+	; MOV SS holds it off on Intel's processors, not on AMD's
+	xor	eax, eax
+	cpuid
+	xor	edi, edi
+	cmp	ebx, 0x756e6547		; Genu
+	je	.intel
+	inc	edi
+.intel:	mov	ecx, ss
 	BREAK	.held, 1
 	CATCH	.not_held
 	mov	ss, cx
 .held:	nop
 .not_held:
 	UNCATCH
-	EQ	"breakpoint after MOV SS", dword [got_vector], -1
+	lea	edi, [edi * 2 - 1]	; -1: nothing, 1: #DB
+	EQ	"breakpoint after MOV SS", dword [got_vector], edi
 
 	; data breakpoints: write, 4 bytes
 	mov	eax, 0xffff0ff0
