@@ -153,9 +153,12 @@ static void emit_move(struct emitter *e, const struct form *f, unsigned n,
 		      bool store)
 {
 	enum thunk_place place = thunk_place_of(f->insn->op[n].code);
-	uint8_t pointer = place_pointer[place];
 	uint8_t reg = (uint8_t)(place + 1);
+	uint8_t pointer;
 
+	if (place == THUNK_NOWHERE)
+		return;
+	pointer = place_pointer[place];
 	switch (f->insn->op[n].kind) {
 	case OP_VEC:
 		if (f->insn->op[n].code == X0)
