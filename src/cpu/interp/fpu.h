@@ -18,7 +18,10 @@
 #define FSW_FLAGS	0x003fu
 #define FSW_SF		0x0040u
 #define FSW_ES		0x0080u		/* an unmasked exception is pending */
+#define FSW_C0		0x0100u
 #define FSW_C1		0x0200u
+#define FSW_C2		0x0400u
+#define FSW_C3		0x4000u
 #define FSW_TOP		0x3800u
 #define FSW_BUSY	0x8000u		/* same as ES */
 

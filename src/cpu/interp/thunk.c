@@ -31,16 +31,13 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "base/log.h"
+#include "cpu/interp/emit.h"
 #include "cpu/interp/thunk.h"
 #include "host/codemem.h"
 
 #define TABLE_BITS	18
 #define TABLE_SIZE	(1u << TABLE_BITS)
 #define CODE_BYTES	(16 * MiB)
-#define THUNK_BYTES_MAX	128
-
-/* Host register numbers, as they are encoded. */
-enum { H_RAX = 0, H_RCX = 1, H_RDX = 2, H_RSI = 6, H_RDI = 7 };
 
 static const uint8_t place_pointer[] = { H_RDI, H_RSI, H_RDX, H_RCX };
 
@@ -48,11 +45,6 @@ static _Atomic(struct thunk *) table[TABLE_SIZE];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct codemem code;	/* guarded by lock */
 static size_t code_used;	/* guarded by lock */
-
-struct emitter {
-	uint8_t bytes[THUNK_BYTES_MAX];
-	unsigned len;
-};
 
 /* The instruction and what of it goes into the encoding. */
 struct form {
@@ -84,69 +76,7 @@ enum thunk_place thunk_place_of(enum operand_code operand)
 	}
 }
 
-/* ---- emitting ---- */
-
-static void emit(struct emitter *e, const void *bytes, unsigned n)
-{
-	memcpy(e->bytes + e->len, bytes, n);
-	e->len += n;
-}
-
-static void emit1(struct emitter *e, uint8_t byte)
-{
-	emit(e, &byte, 1);
-}
-
-#define EMIT(e, ...)                                                          \
-	emit(e, (const uint8_t[]){ __VA_ARGS__ },                             \
-	     sizeof((const uint8_t[]){ __VA_ARGS__ }))
-
-/* modrm for [pointer], no displacement. */
-static uint8_t at(unsigned reg, unsigned pointer)
-{
-	return (uint8_t)(reg << 3 | pointer);
-}
-
-/* op with a field of struct cpu (r8) as its memory operand; the bytes are
- * prefixes (a REX with B set among them) and the opcode. */
-static void emit_cpu_field(struct emitter *e, unsigned reg, size_t offset)
-{
-	uint32_t disp = (uint32_t)offset;
-
-	emit1(e, (uint8_t)(0x80 | reg << 3));
-	emit(e, &disp, 4);
-}
-
-static void emit_load_gpr(struct emitter *e, unsigned reg, size_t offset)
-{
-	EMIT(e, 0x49, 0x8b);			/* mov reg, [r8 + offset] */
-	emit_cpu_field(e, reg, offset);
-}
-
-static void emit_store_gpr(struct emitter *e, unsigned reg, size_t offset)
-{
-	EMIT(e, 0x49, 0x89);
-	emit_cpu_field(e, reg, offset);
-}
-
-/* Host flags from c->arith and c->of: 7F + 1 overflows, 7F + 0 does not. */
-static void emit_load_flags(struct emitter *e)
-{
-	EMIT(e, 0x66, 0x41, 0x8b);		/* mov ax, [arith, of] */
-	emit_cpu_field(e, H_RAX, offsetof(struct cpu, arith));
-	EMIT(e, 0x86, 0xe0,			/* xchg al, ah */
-	     0x04, 0x7f,			/* add al, 7fh */
-	     0x9e);				/* sahf */
-}
-
-static void emit_store_flags(struct emitter *e)
-{
-	EMIT(e, 0x9f,				/* lahf */
-	     0x0f, 0x90, 0xc0,			/* seto al */
-	     0x86, 0xe0,			/* xchg al, ah */
-	     0x66, 0x41, 0x89);			/* mov [arith, of], ax */
-	emit_cpu_field(e, H_RAX, offsetof(struct cpu, arith));
-}
+/* ---- operands ---- */
 
 /* MOVUPS/VMOVUPS, MOVQ or MOV between a host register and [pointer]. */
 static void emit_move(struct emitter *e, const struct form *f, unsigned n,
@@ -293,22 +223,6 @@ static void emit_vector(struct emitter *e, const struct form *f)
 		EMIT(e, 0xc5, 0xf8, 0x77);		/* vzeroupper */
 }
 
-/* The whole FPU is loaded from the image, and given back clean. */
-static void emit_x87(struct emitter *e, const struct form *f)
-{
-	EMIT(e, 0x48, 0x0f, 0xae, 0x0f);	/* fxrstor64 [rdi] */
-	if (f->row->uses || f->row->sets)
-		emit_load_flags(e);
-	EMIT(e, f->row->opcode,
-	     f->insn->prefix & PREFIX_MEM
-		     ? (uint8_t)((f->insn->modrm & 0x38) | H_RSI)
-		     : f->insn->modrm);
-	if (f->row->sets)
-		emit_store_flags(e);
-	EMIT(e, 0x48, 0x0f, 0xae, 0x07,		/* fxsave64 [rdi] */
-	     0xdb, 0xe3);			/* fninit */
-}
-
 /* ---- the table ---- */
 
 /* What two instructions of one row may differ in, besides registers. */
@@ -396,7 +310,7 @@ static uint32_t key_of(const struct insn *i)
 	return key;
 }
 
-static thunk_fn place_code(const struct emitter *e)
+static uintptr_t place_code(struct emitter *e)
 {
 	struct err err;
 	uint8_t *to;
@@ -405,11 +319,12 @@ static thunk_fn place_code(const struct emitter *e)
 		log_error("%s", err.text);
 		abort();	/* thunks_prepare() was not called first */
 	}
+	emit1(e, 0xc3);
 	assert(code_used + e->len <= code.size);
 	to = code.write + code_used;
 	memcpy(to, e->bytes, e->len);
 	code_used += (e->len + 15) & ~15u;
-	return (thunk_fn)(uintptr_t)(code.run + (to - code.write));
+	return (uintptr_t)(code.run + (to - code.write));
 }
 
 static void describe_operands(struct thunk *t, const struct form *f)
@@ -449,12 +364,16 @@ static struct thunk *thunk_make(const struct insn *i, uint32_t key)
 	t->key = key;
 	t->how = f.row->how;
 	describe_operands(t, &f);
-	if (f.row->map == ONE)
-		emit_x87(&e, &f);
-	else
+	if (f.row->map != ONE) {
 		emit_vector(&e, &f);
-	emit1(&e, 0xc3);
-	t->run = place_code(&e);
+		t->run = (thunk_fn)place_code(&e);
+		return t;
+	}
+	emit_x87(&e, i);
+	t->run = (thunk_fn)place_code(&e);
+	e.len = 0;
+	if (emit_x87_quick(&e, i, &t->quick))
+		t->run_quick = (quick_fn)place_code(&e);
 	return t;
 }
 

@@ -31,6 +31,22 @@ enum thunk_place {
 typedef void (*thunk_fn)(void *reg, void *rm, void *vvvv, void *last,
 			 struct cpu *c);
 
+/* An x87 instruction run on the registers it touches alone.  For use when all
+ * exceptions are masked, the registers it reads are not empty and the one it
+ * pushes to is. */
+struct quick {
+	bool st0, sti;		/* reads ST(0); reads or writes ST(i) */
+	bool push;
+	uint8_t pops;
+	uint8_t i;
+	uint16_t conditions;	/* C0-C3 that it sets or clears */
+};
+
+/* Pointers to ST(0) after a push, memory, ST(i); returns the status word, which
+ * has no TOP and all flags that the host's FPU had before. */
+typedef uint16_t (*quick_fn)(void *st0, void *memory, void *sti, void *unused,
+			     struct cpu *c);
+
 struct thunk {
 	thunk_fn run;
 	uint32_t key;
@@ -42,6 +58,8 @@ struct thunk {
 	uint32_t base[THUNK_PLACES];
 	int8_t memory;			/* insn.op[] of the memory operand, -1 */
 	bool store;			/* ... which is only written */
+	struct quick quick;
+	quick_fn run_quick;		/* NULL: none */
 };
 
 /* Takes the memory for code from the host, so that it can't fail later, when
