@@ -29,6 +29,7 @@ void err_prefix(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(e->text))
-		(void)snprintf(e->text + n, sizeof(e->text) - n, ": %s", said);
+	if (n >= 0 && (size_t)n < sizeof(e->text) - 2)
+		(void)snprintf(e->text + n, sizeof(e->text) - n, ": %.*s",
+			       (int)sizeof(e->text) - n - 3, said);
 }

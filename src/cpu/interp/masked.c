@@ -77,7 +77,7 @@ void exec_vmaskmov_store(struct cpu *c, const struct insn *i)
 	unsigned size = element_size(i), count = i->op[0].size / size;
 	const union vreg *mask = &c->v[i->op[1].reg];
 	const union vreg *from = &c->v[i->op[2].reg];
-	gva_t at[8];
+	gva_t at[8] = { 0 };
 
 	vector_check(c, HOW_AVX);
 	for (unsigned k = 0; k < count; k++) {

@@ -80,7 +80,7 @@ static uint64_t read_tsc(struct cpu *c, uint32_t n)
 /* IA32_TSC_ADJUST moves with every write to the TSC, and moves it. */
 static void move_tsc(struct cpu *c, uint64_t by)
 {
-	c->tsc_offset += (int64_t)by;
+	c->tsc_offset = (int64_t)((uint64_t)c->tsc_offset + by);
 	c->tsc_adjust += by;
 	if (c->intc_ops && c->intc_ops->tsc_offset)
 		c->intc_ops->tsc_offset(c->intc, (uint64_t)c->tsc_offset);

@@ -307,6 +307,11 @@ static void the_tsc_follows_the_clock_and_both_its_registers(void **state)
 	test_bus_run(t->bus, 10);
 	msr_write(t->c, 0x3b, 0);
 	assert_int_equal(msr_read(t->c, 0x10), 1010);
+	/* It wraps; so do what it is ahead by, and its adjustment. */
+	msr_write(t->c, 0x3b, (uint64_t)INT64_MAX);
+	msr_write(t->c, 0x10, 0);
+	msr_write(t->c, 0x10, 1ull << 63);
+	assert_int_equal(msr_read(t->c, 0x3b), (1ull << 63) - 1010);
 	test_cpu_free(t);
 }
 
