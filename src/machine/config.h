@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct clock_source;
+
 #define MACHINE_MAX_CPUS	16
 #define MACHINE_MAX_SERIALS	4
 
@@ -75,6 +77,8 @@ struct machine_config {
 	enum rtc_base rtc_base;
 	int64_t rtc_date_s;	/* RTC_DATE: what the RTC starts with,
 				 * seconds since 1970 */
+	const struct clock_source *clock;	/* NULL: the host's; else
+				 * the caller runs expired timers */
 
 	/* Running. */
 	bool no_reboot;		/* a reset ends the program */

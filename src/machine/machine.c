@@ -279,6 +279,7 @@ static void on_quit_key(void *ctx)
 static int set_up_loop(struct machine *m, struct err *e)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	const struct clock_source host = { host_now, set_alarm, m };
 	int r = 0;
 
 	m->loop = loop_new(e);
@@ -286,7 +287,7 @@ static int set_up_loop(struct machine *m, struct err *e)
 		return -EIO;
 	for (unsigned i = 0; i < ARRAY_LEN(signals) && r == 0; i++)
 		r = loop_on_signal(m->loop, signals[i], on_signal, m, e);
-	m->clock = clock_new((struct clock_source){ host_now, set_alarm, m });
+	m->clock = clock_new(m->cfg->clock ? *m->cfg->clock : host);
 	m->bus = bus_new(m->clock);
 	bus_set_power_handler(m->bus, request_power, m);
 	loop_set_bracket(m->loop, enter, leave, m);

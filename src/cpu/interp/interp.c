@@ -290,6 +290,23 @@ void interp_run(struct cpu *c)
 	}
 }
 
+void interp_run_for(struct cpu *c, unsigned turns)
+{
+	volatile unsigned left = turns;	/* kept over jumps to on_fault */
+
+	if (sigsetjmp(c->on_fault, 0))
+		take_fault(c);
+	while (left) {
+		left--;		/* first: the turn may end in a jump */
+		if (c->port.events && !take_events(c))
+			return;
+		if (c->halted)
+			return;
+		tlb_check_generation(c);
+		run_next(c);
+	}
+}
+
 void interp_step(struct cpu *c)
 {
 	if (sigsetjmp(c->on_fault, 0))

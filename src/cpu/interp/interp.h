@@ -9,6 +9,11 @@ struct cpu;
  * are left for the caller to see. */
 void interp_run(struct cpu *c);
 
+/* As interp_run(), but come back after so many blocks, single instructions or
+ * faults, and when c is halted.  A caller that runs guest time by what the
+ * guest executes gets the same run each time. */
+void interp_run_for(struct cpu *c, unsigned turns);
+
 /* Run one instruction and whatever it raises, whatever is pending outside. */
 void interp_step(struct cpu *c);
 

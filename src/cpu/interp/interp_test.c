@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cpu/interp/block.h"
+#include "cpu/interp/interp.h"
 #include "cpu/test_vm.h"
 #include "cpu/x86/debug.h"
 #include "cpu/x86/fault.h"
@@ -468,7 +469,38 @@ static void gdb_steps_into_the_handler_of_a_fault(void **state)
 	vm_free(vm);
 }
 
+/* Faults for ever, without an instruction that ends. */
+static void a_limited_run_counts_faults_as_turns(void **state)
+{
+	struct test_vm *vm = interruptible(undefined, sizeof(undefined));
+	struct cpu *c = vm_cpu(vm, 0);
+	uint64_t rsp = c->gpr[RSP];
+
+	c->rip = CODE + 1;
+	vm_gate(vm, VEC_UD, CODE + 1);
+	vcpu_lower(&c->port, VCPU_PAUSE);
+	interp_run_for(c, 100);
+	assert_int_equal(c->insn_count, 0);
+	assert_int_equal(c->rip, CODE + 1);
+	assert_int_equal(rsp - c->gpr[RSP], 100 * 12);
+	vm_free(vm);
+}
+
+static void a_limited_run_ends_at_a_halt(void **state)
+{
+	struct test_vm *vm = interruptible("\x90\xf4\x90", 3);
+	struct cpu *c = vm_cpu(vm, 0);
+
+	vcpu_lower(&c->port, VCPU_PAUSE);
+	interp_run_for(c, 100);
+	assert_true(c->halted);
+	assert_int_equal(c->insn_count, 2);
+	vm_free(vm);
+}
+
 TEST_MAIN("interp",
+	  TEST(a_limited_run_counts_faults_as_turns),
+	  TEST(a_limited_run_ends_at_a_halt),
 	  TEST(a_block_is_decoded_once),
 	  TEST(an_instruction_across_pages_is_stepped),
 	  TEST(stores_to_the_next_instruction_are_seen),
