@@ -36,6 +36,7 @@
 #include "host/os.h"
 
 #define WRITTEN_MAX 32
+#define SPINS_PER_YIELD 32
 
 /* Stores by others than vCPUs (DMA, loaders) that this vCPU has yet to see. */
 struct written_list {
@@ -48,6 +49,7 @@ struct written_list {
 
 struct vcpu {
 	struct cpu *cpu;	/* owned */
+	unsigned spins;		/* own thread */
 	struct vcpus *all;
 	pthread_t thread;
 	bool started;
@@ -117,6 +119,16 @@ void vcpu_wait(struct cpu *c)
 		pthread_cond_wait(&u->woken, &u->all->lock);
 	set_active_locked(u);
 	pthread_mutex_unlock(&u->all->lock);
+}
+
+void vcpu_spin(struct cpu *c)
+{
+	struct vcpu *u = c->vcpu;
+
+	__builtin_ia32_pause();
+	/* The host may have taken the other vCPU's CPU away, or have fewer. */
+	if (vcpu_siblings(c) > 1 && ++u->spins % SPINS_PER_YIELD == 0)
+		os_yield();
 }
 
 /* ---- exclusive work ---- */

@@ -56,6 +56,8 @@ unsigned vcpu_siblings(const struct cpu *c);
 /* The engine's side: c is about to wait or may run again. */
 void vcpu_sync(struct cpu *c);		/* answer VCPU_SYNC */
 void vcpu_wait(struct cpu *c);		/* halted: until an event wakes it */
+/* c executes PAUSE: most likely it spins until another vCPU does something. */
+void vcpu_spin(struct cpu *c);
 /* c stops by itself: tell the machine, and park at the next event check. */
 void vcpu_stopped(struct cpu *c, enum vcpu_stop why);
 

@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,6 +117,11 @@ void os_thread_name(const char *fmt, ...)
 	vsnprintf(name, sizeof(name), fmt, ap);
 	va_end(ap);
 	pthread_setname_np(pthread_self(), name);
+}
+
+void os_yield(void)
+{
+	(void)sched_yield();	/* cannot fail on Linux */
 }
 
 void os_process_name(const char *name)

@@ -37,6 +37,9 @@ void os_thread_name(const char *fmt, ...)
 /* -name process=: also what ps shows for the whole process. */
 void os_process_name(const char *name);
 
+/* Let another thread have this host CPU, if one waits for it. */
+void os_yield(void);
+
 /* Create, lock and fill it; it goes away when we exit.  Refused while another
  * living process holds it. */
 int os_pidfile(const char *path, struct err *e);

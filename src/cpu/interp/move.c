@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cpu/interp/rmw.h"
+#include "cpu/vcpu.h"
 
 void exec_mov(struct cpu *c, const struct insn *i)
 {
@@ -148,7 +149,7 @@ void exec_prefetch(struct cpu *c, const struct insn *i)
 
 void exec_pause(struct cpu *c, const struct insn *i)
 {
-	__builtin_ia32_pause();
+	vcpu_spin(c);
 }
 
 /* CLFLUSH, CLFLUSHOPT, CLWB: faults as a load of the byte would. */

@@ -16,6 +16,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <assert.h>
 #include <pthread.h>
 
 #include "bus/bus.h"
@@ -114,16 +115,22 @@ static void part_read(struct cpu *c, const struct part *p, uint8_t *buf)
 		window_read(c, p, buf);
 }
 
-static void tell_code(struct cpu *c, uint64_t gpa, unsigned len)
+void mem_tell_code(struct cpu *c, uint64_t gpa, unsigned len)
 {
+	unsigned n = c->rmw_written_count;
+
 	if (!c->rmw_held) {
 		code_written(c, gpa, len);
 		return;
 	}
-	/* One pair stores at most one span, of two parts. */
-	c->rmw_written[c->rmw_written_count % 2].gpa = gpa;
-	c->rmw_written[c->rmw_written_count % 2].len = len;
-	c->rmw_written_count = c->rmw_written_count % 2 + 1;
+	for (unsigned i = 0; i < n; i++)	/* an entry marked twice */
+		if (c->rmw_written[i].gpa == gpa &&
+		    c->rmw_written[i].len == len)
+			return;
+	assert(n < RMW_WRITTEN_MAX);
+	c->rmw_written[n].gpa = gpa;
+	c->rmw_written[n].len = len;
+	c->rmw_written_count++;
 }
 
 /* Has the store to this part hit decoded code?  Pairs with the engine, which
@@ -136,7 +143,7 @@ static void check_code(struct cpu *c, const struct part *p)
 		return;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(b->code, __ATOMIC_RELAXED))
-		tell_code(c, b->gpa + p->off, p->len);
+		mem_tell_code(c, b->gpa + p->off, p->len);
 }
 
 static void part_write(struct cpu *c, const struct part *p, const uint8_t *buf)

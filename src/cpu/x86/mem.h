@@ -100,6 +100,8 @@ void mem_probe(struct cpu *c, gva_t a, unsigned len, enum access access);
 void *mem_rmw_host(struct cpu *c, gva_t a, unsigned size);
 void mem_rmw_begin(struct cpu *c);
 void mem_rmw_end(struct cpu *c);
+/* code_written(), which waits for mem_rmw_end() in between. */
+void mem_tell_code(struct cpu *c, uint64_t gpa, unsigned len);
 /* The main loop, when a fault has jumped out: ends a pair left open. */
 void mem_rmw_abort(struct cpu *c);
 

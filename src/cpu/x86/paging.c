@@ -107,7 +107,7 @@ static bool mark(struct cpu *c, struct entry *e, uint64_t bits)
 		return false;
 	e->v = v;
 	if (e->code && __atomic_load_n(e->code, __ATOMIC_RELAXED))
-		code_written(c, e->gpa, e->size);
+		mem_tell_code(c, e->gpa, e->size);
 	return true;
 }
 

@@ -165,6 +165,10 @@ enum step_reason {
 	STEP_GDB = 1 << 3,	/* gdb single step */
 };
 
+/* A pair stores to two pages at most, and its page walks mark at most four
+ * entries on the way to each, and the last of them again as dirty. */
+#define RMW_WRITTEN_MAX	12
+
 /* Why interrupts are held off for one instruction (SDM 3A 6.8.3). */
 enum shadow { SHADOW_NONE, SHADOW_STI, SHADOW_MOV_SS };
 
@@ -222,7 +226,7 @@ struct cpu {
 	 * to, which is told after the lock is given back (mem.c). */
 	bool rmw_held;
 	unsigned rmw_written_count;
-	struct { uint64_t gpa; unsigned len; } rmw_written[2];
+	struct { uint64_t gpa; unsigned len; } rmw_written[RMW_WRITTEN_MAX];
 
 	/* ---- floating point and vectors ---- */
 	struct x87 x87;
