@@ -199,13 +199,6 @@ static void choose_exec(struct insn *i)
 		i->exec = exec_rows[i->row];
 }
 
-static gva_t code_linear(const struct cpu *c, uint64_t rip)
-{
-	if (c->mode == CODE64)
-		return rip;
-	return (uint32_t)(c->seg[CS].base + rip);
-}
-
 /* Bytes the code segment has from rip on, at most `want`. */
 static unsigned within_limit(const struct cpu *c, unsigned want)
 {

@@ -167,11 +167,9 @@ static inline void run_insn(struct cpu *c, const struct insn *i)
 /* Instruction breakpoints at rip: true if gdb wants it. */
 static bool check_breakpoints(struct cpu *c)
 {
-	gva_t a = c->rip + (c->mode == CODE64 ? 0 : c->seg[CS].base);
+	gva_t a = code_linear(c, c->rip);
 	uint64_t dr6;
 
-	if (c->mode != CODE64)
-		a = (uint32_t)a;
 	if (debug_gdb_exec(c, a) && !c->gdb_resumed) {
 		vcpu_stopped(c, VCPU_STOP_DEBUG);
 		return true;
@@ -246,17 +244,24 @@ static inline void run_block(struct cpu *c, const struct block *b)
 	c->insn_count += (uint64_t)(i - b->insn);
 }
 
+static inline bool breaks_within(struct cpu *c, const struct block *b)
+{
+	return unlikely(c->step & STEP_BREAK) &&
+	       debug_exec_within(c, code_linear(c, c->rip), b->bytes);
+}
+
 static void run_next(struct cpu *c)
 {
 	const struct block *b;
 
-	if (unlikely(c->step | c->shadow | (c->rflags & FLAG_RF))) {
+	if (unlikely((c->step & ~STEP_BREAK) | c->shadow |
+		     (c->rflags & FLAG_RF))) {
 		step_one(c);
 		return;
 	}
 	c->insn = NULL;
 	b = block_next(c);
-	if (unlikely(!b)) {
+	if (unlikely(!b || breaks_within(c, b))) {
 		step_one(c);
 		return;
 	}

@@ -89,6 +89,19 @@ bool debug_gdb_exec(struct cpu *c, gva_t a)
 	return false;
 }
 
+bool debug_exec_within(struct cpu *c, gva_t a, unsigned len)
+{
+	for (unsigned n = 0; n < 4; n++)
+		if (enabled(c, n) && kind_of(c, n) == DR_EXEC &&
+		    start_of(c, n) - a < len)
+			return true;
+	for (unsigned n = 0; c->debug && n < c->debug->count; n++)
+		if (c->debug->point[n].kind == DEBUG_EXEC &&
+		    c->debug->point[n].at - a < len)
+			return true;
+	return false;
+}
+
 bool debug_page_watched(struct cpu *c, gva_t page)
 {
 	for (unsigned n = 0; n < 4; n++) {

@@ -1,7 +1,7 @@
 /* cpu/x86/debug.h - debug registers and gdb's breakpoints, in one place.
  *
- * Instruction breakpoints set STEP_BREAK, so the main loop asks
- * debug_check_exec() before each instruction.  Data watchpoints make their
+ * Instruction breakpoints set STEP_BREAK, so the main loop steps through
+ * blocks that have one, and asks debug_check_exec() before each instruction.  Data watchpoints make their
  * pages take the slow path of mem.c, which calls debug_check_data().
  *
  * SPDX-License-Identifier: MIT
@@ -39,6 +39,8 @@ void debug_points_changed(struct cpu *c);
 uint64_t debug_check_exec(struct cpu *c, gva_t a);
 /* True if gdb has a breakpoint there. */
 bool debug_gdb_exec(struct cpu *c, gva_t a);
+/* Any instruction breakpoint, DR or gdb, in [a, a+len)? */
+bool debug_exec_within(struct cpu *c, gva_t a, unsigned len);
 
 /* Any watchpoint, DR or gdb, in this page? */
 bool debug_page_watched(struct cpu *c, gva_t page);

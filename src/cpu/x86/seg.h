@@ -43,6 +43,12 @@ static inline gva_t seg_linear(struct cpu *c, enum sreg s, uint64_t offset,
 	return seg_linear_checked(c, s, offset, size, access);
 }
 
+/* Linear address of code at rip, unchecked. */
+static inline gva_t code_linear(const struct cpu *c, uint64_t rip)
+{
+	return c->mode == CODE64 ? rip : (uint32_t)(c->seg[CS].base + rip);
+}
+
 /* Load a data or stack segment register, as MOV, POP, LDS...: all checks and
  * faults of SDM 2 "MOV"; real and v86 mode just set the base. */
 void seg_load(struct cpu *c, enum sreg s, uint16_t selector);
