@@ -134,7 +134,7 @@ static void get_state(struct state *s)
 static void run_insn(const struct test *t)
 {
 	const struct insn *i = &t->insn;
-	exec_fn exec = exec_select(i);
+	exec_fn exec = exec_select(i, (enum code_mode)cpu->mode);
 
 	if (t->decoded == DECODE_UD)
 		fault_ud(cpu);

@@ -191,11 +191,11 @@ static void exec_guarded(struct cpu *c, const struct insn *i)
 	exec_rows[i->row](c, i);
 }
 
-static void choose_exec(struct insn *i)
+static void choose_exec(const struct cpu *c, struct insn *i)
 {
 	if (insn_how(i) & (HOW_CPL0 | HOW_PROT))
 		i->exec = exec_guarded;
-	else if (!(i->exec = exec_select(i)))
+	else if (!(i->exec = exec_select(i, (enum code_mode)c->mode)))
 		i->exec = exec_rows[i->row];
 }
 
@@ -253,7 +253,7 @@ void block_decode_one(struct cpu *c, struct insn *out)
 	} while (r == DECODE_MORE);
 	if (r != DECODE_OK)
 		raise_undecodable(c, r);
-	choose_exec(out);
+	choose_exec(c, out);
 }
 
 /* Fill blk from p; returns the number of instructions, 0 if not even one lies
@@ -270,7 +270,7 @@ static unsigned decode_run(struct cpu *c, struct block *blk, const uint8_t *p,
 				(enum code_mode)c->mode,
 				&c->features) != DECODE_OK)
 			break;	/* raised when it is reached */
-		choose_exec(i);
+		choose_exec(c, i);
 		at += i->len;
 		n++;
 		if (insn_how(i) & HOW_END)

@@ -30,9 +30,9 @@
 /* The function of each row, in the order of insn_rows[] (exec_table.c). */
 extern const exec_fn exec_rows[];
 
-/* A faster function for this very form of the instruction, or NULL to use the
- * row's (select.c). */
-exec_fn exec_select(const struct insn *i);
+/* A faster function for this very form of the instruction in code of this mode
+ * (enum code_mode), or NULL to use the row's (select.c). */
+exec_fn exec_select(const struct insn *i, enum code_mode mode);
 
 /* ---- general registers ---- */
 

@@ -338,7 +338,7 @@ static unsigned try_row(const struct insn_row *row, enum code_mode mode)
 		bad += !compare(&t, &after,
 				!run_guest(&t, exec_rows[t.insn.row]),
 				"general");
-		fast = exec_select(&t.insn);
+		fast = exec_select(&t.insn, mode);
 		if (fast)
 			bad += !compare(&t, &after, !run_guest(&t, fast),
 					"selected");

@@ -93,24 +93,73 @@ static inline void guest_free(struct guest *g)
 	free(g);
 }
 
+/* What an instruction may change, where it counts here. */
+struct guest_state {
+	uint64_t gpr[16], rip;
+	uint32_t flags;
+	bool faulted;
+	uint8_t vector;		/* if it faulted */
+	uint8_t data[GUEST_BYTES];
+};
+
+static inline void guest_save(const struct guest *g, struct guest_state *s)
+{
+	memcpy(s->gpr, g->c->gpr, sizeof(s->gpr));
+	s->rip = g->c->rip;
+	s->flags = flags_get(g->c);
+	memcpy(s->data, g->data, GUEST_BYTES);
+}
+
+static inline void guest_restore(struct guest *g, const struct guest_state *s)
+{
+	memcpy(g->c->gpr, s->gpr, sizeof(s->gpr));
+	g->c->rip = s->rip;
+	flags_set(g->c, s->flags, ~FLAG_ONE);
+	memcpy(g->data, s->data, GUEST_BYTES);
+}
+
+/* From the state that there is to *after. */
+static inline void guest_run_one(struct guest *g, const struct insn *i,
+				 exec_fn exec, struct guest_state *after)
+{
+	g->c->rip = GUEST_CODE + i->len;
+	g->c->insn = i;
+	g->c->stop_block = 0;
+	after->faulted = sigsetjmp(g->c->on_fault, 0);
+	if (after->faulted)
+		g->c->rip -= i->len;
+	else
+		exec(g->c, i);
+	after->vector = after->faulted ? g->c->fault.vector : 0;
+	guest_save(g, after);
+}
+
 /* One run of the row's function for the instruction in these bytes, from rip =
- * GUEST_CODE; false: it faulted. */
+ * GUEST_CODE; false: it faulted.  The function that exec_select() gives, if
+ * any, must do the same to the same state, and is the one seen to do it. */
 static inline bool guest_run(struct guest *g, const char *bytes, unsigned n)
 {
+	static struct guest_state before, general, fast;
 	static struct insn i;
+	exec_fn exec;
 
 	assert_int_equal(insn_decode(&i, (const uint8_t *)bytes, n,
 				     g->c->mode, &g->c->features), DECODE_OK);
 	assert_int_equal(i.len, n);
-	g->c->rip = GUEST_CODE + n;
-	g->c->insn = &i;
-	g->c->stop_block = 0;
-	if (sigsetjmp(g->c->on_fault, 0)) {
-		g->c->rip -= n;
-		return false;
-	}
-	exec_rows[i.row](g->c, &i);
-	return true;
+	guest_save(g, &before);
+	guest_run_one(g, &i, exec_rows[i.row], &general);
+	exec = exec_select(&i, (enum code_mode)g->c->mode);
+	if (!exec)
+		return !general.faulted;
+	guest_restore(g, &before);
+	guest_run_one(g, &i, exec, &fast);
+	assert_int_equal(general.faulted, fast.faulted);
+	assert_int_equal(general.vector, fast.vector);
+	assert_int_equal(general.rip, fast.rip);
+	assert_int_equal(general.flags, fast.flags);
+	assert_memory_equal(general.gpr, fast.gpr, sizeof(fast.gpr));
+	assert_memory_equal(general.data, fast.data, sizeof(fast.data));
+	return !fast.faulted;
 }
 
 #define GUEST_RUN(g, bytes) guest_run(g, bytes, sizeof(bytes) - 1)
