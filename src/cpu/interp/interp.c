@@ -6,8 +6,8 @@
  * where there is no block (code in ROM windows, page crossings), one
  * instruction runs at a time and traps are looked at after each.
  *
- * Faults arrive by siglongjmp() at the top of interp_run() or interp_step(),
- * which put rip back and deliver.
+ * Faults arrive by siglongjmp() at the top of interp_run() or
+ * interp_run_for(), which put rip back and deliver.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -17,6 +17,11 @@
 #include "cpu/interp/interp.h"
 #include "cpu/vcpu.h"
 #include "cpu/x86/debug.h"
+
+/* #AC on the stack of #AC's own handler goes on for ever: benign exceptions
+ * make no double fault.  The processor hangs in it until RESET; we shut down
+ * instead, so as to hear those who want to park us. */
+#define FAULT_CHAIN_MAX	100
 
 static uint64_t truncate_rip(const struct cpu *c, uint64_t rip)
 {
@@ -50,7 +55,10 @@ static void take_fault(struct cpu *c)
 		c->rip = truncate_rip(c, c->rip - c->insn->len);
 	c->insn = NULL;
 	c->shadow = SHADOW_NONE;
-	if (c->delivering >= 0 && !event_merge(c->delivering, &f)) {
+	if (c->delivering < 0)
+		c->fault_chain = 0;
+	else if (!event_merge(c->delivering, &f) ||
+		 ++c->fault_chain == FAULT_CHAIN_MAX) {
 		shutdown(c);
 		return;
 	}
@@ -310,12 +318,4 @@ void interp_run_for(struct cpu *c, unsigned turns)
 		tlb_check_generation(c);
 		run_next(c);
 	}
-}
-
-void interp_step(struct cpu *c)
-{
-	if (sigsetjmp(c->on_fault, 0))
-		take_fault(c);
-	else
-		step_one(c);
 }

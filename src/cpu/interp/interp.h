@@ -14,7 +14,4 @@ void interp_run(struct cpu *c);
  * guest executes gets the same run each time. */
 void interp_run_for(struct cpu *c, unsigned turns);
 
-/* Run one instruction and whatever it raises, whatever is pending outside. */
-void interp_step(struct cpu *c);
-
 #endif

@@ -379,6 +379,36 @@ static void mov_ss_holds_interrupts_off_for_one_instruction(void **state)
 	vm_free(vm);
 }
 
+/* ---- faults in faults ---- */
+
+/* Ring 3 loads from an odd address, its stack is odd as well, and #AC's handler
+ * is in ring 3: benign exceptions do not add up to a double fault. */
+static void alignment_checks_without_end_shut_down(void **state)
+{
+	static const uint8_t load_odd[] = { 0xa1, 0x01, 0x80, 0x00, 0x00 };
+	struct test_vm *vm = vm_new(1);
+	struct cpu *c = vm_cpu(vm, 0);
+
+	VM_LOAD(vm, CODE, load_odd);
+	vm_flat(vm, 0, CODE);
+	store_le64(vm->ram + VM_GDT + 0x18, 0x00cffb000000ffff);
+	store_le64(vm->ram + VM_IDT + 8 * VEC_AC, 0xee0000184000);
+	c->gdtr.limit = 0x1f;
+	c->seg[CS].selector = 0x1b;
+	c->seg[CS].attr |= 3 << SEG_DPL_SHIFT;
+	c->seg[SS].attr |= 3 << SEG_DPL_SHIFT;
+	c->cpl = 3;
+	c->cr0 |= CR0_AM;
+	flags_set(c, FLAG_AC, FLAG_AC);
+	cpu_derive(c);
+	c->gpr[RSP]--;
+	vm_run(vm);
+	assert_int_equal(vm->stops, 1);
+	assert_int_equal(vm->why, VCPU_STOP_SHUTDOWN);
+	assert_int_equal(c->fault.vector, VEC_AC);
+	vm_free(vm);
+}
+
 /* ---- steps and breakpoints ---- */
 
 /* SDM 3B 17.3.1.4: not after POPF that sets TF, MOV SS and INT n; after each
@@ -512,6 +542,7 @@ TEST_MAIN("interp",
 	  TEST(sti_holds_interrupts_off_for_one_instruction),
 	  TEST(sti_then_cli_lets_no_interrupt_in),
 	  TEST(mov_ss_holds_interrupts_off_for_one_instruction),
+	  TEST(alignment_checks_without_end_shut_down),
 	  TEST(tf_traps_after_each_instruction),
 	  TEST(rf_goes_past_an_instruction_breakpoint),
 	  TEST(gdb_stops_before_its_breakpoint),

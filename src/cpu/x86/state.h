@@ -238,6 +238,7 @@ struct cpu {
 	struct fault fault;
 	/* Vector being delivered, or -1: a fault meanwhile may be double. */
 	int delivering;
+	uint8_t fault_chain;	/* how many of them in a row */
 	bool delivering_ext;	/* faults met now have EXT set (event.c) */
 
 	/* ---- fixed at creation ---- */
