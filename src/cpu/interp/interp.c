@@ -282,7 +282,7 @@ static void run_next(struct cpu *c)
 	run_block(c, b);
 	if (unlikely(c->gdb_hit))
 		stop_for_gdb(c);
-	if (unlikely(c->pending_dr6))
+	if (unlikely(c->pending_dr6) && c->shadow != SHADOW_MOV_SS)
 		take_traps(c, false);
 }
 

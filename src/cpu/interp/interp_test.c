@@ -185,6 +185,15 @@ static const uint8_t stepped[] = {
 	0xf4,				/* hlt */
 };
 
+static const uint8_t watched_mov_ss[] = {
+	0xbd, 0x00, 0x90, 0x00, 0x00,	/* mov ebp, 0x9000 */
+	0x8e, 0x15, 0x00, 0x81, 0x00, 0x00, /* mov ss, [0x8100] */
+	0x41,				/* inc ecx */
+	0x41,				/* inc ecx */
+	0xe6, 0xf4,			/* out 0xf4, al */
+	0xf4,				/* hlt */
+};
+
 static const uint8_t break_handler[] = {
 	0xff, 0x05, 0x00, 0x80, 0x00, 0x00, /* inc dword [0x8000] */
 	/* or dword [esp+8], 0x10000 */
@@ -436,6 +445,26 @@ static void tf_traps_after_each_instruction(void **state)
 	vm_free(vm);
 }
 
+static void mov_ss_holds_off_its_own_watchpoint(void **state)
+{
+	struct test_vm *vm = vm_new(1);
+	struct cpu *c = vm_cpu(vm, 0);
+
+	VM_LOAD(vm, CODE, watched_mov_ss);
+	VM_LOAD(vm, 0x2200, step_handler);
+	store_le16(vm->ram + 0x8100, 0x10);
+	vm_gate(vm, VEC_DB, 0x2200);
+	vm_flat(vm, 0, CODE);
+	c->dr[0] = 0x8100;
+	c->dr7 |= 1 | 3 << 16 | 1 << 18;	/* two bytes, read or write */
+	debug_points_changed(c);
+	vm_run(vm);
+	assert_int_equal(vm_long(vm, TRACE), CODE + 12);	/* not + 11 */
+	assert_int_equal(c->gpr[RBP], TRACE + 4);
+	assert_int_equal(c->dr6 & (DR6_POINTS | DR6_BS), 1);
+	vm_free(vm);
+}
+
 static void rf_goes_past_an_instruction_breakpoint(void **state)
 {
 	struct test_vm *vm = vm_new(1);
@@ -544,6 +573,7 @@ TEST_MAIN("interp",
 	  TEST(mov_ss_holds_interrupts_off_for_one_instruction),
 	  TEST(alignment_checks_without_end_shut_down),
 	  TEST(tf_traps_after_each_instruction),
+	  TEST(mov_ss_holds_off_its_own_watchpoint),
 	  TEST(rf_goes_past_an_instruction_breakpoint),
 	  TEST(gdb_stops_before_its_breakpoint),
 	  TEST(gdb_steps_into_the_handler_of_a_fault))
