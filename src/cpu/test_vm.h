@@ -103,7 +103,8 @@ static const struct io_ops vm_end_io = {
 
 /* ---- life ---- */
 
-static inline struct test_vm *vm_new(unsigned cpus)
+/* Without threads: for tests that run a vCPU on their own. */
+static inline struct test_vm *vm_new_unstarted(unsigned cpus)
 {
 	struct test_vm *vm = calloc(1, sizeof(*vm));
 	struct vcpu_config cfg = {
@@ -128,6 +129,14 @@ static inline struct test_vm *vm_new(unsigned cpus)
 		vcpus_set_intc(vm->vcpus, n, &vm_intc_ops, &vm->intc[n]);
 	}
 	vcpus_set_stop_handler(vm->vcpus, vm_stopped, vm);
+	return vm;
+}
+
+static inline struct test_vm *vm_new(unsigned cpus)
+{
+	struct test_vm *vm = vm_new_unstarted(cpus);
+	struct err e;
+
 	assert_int_equal(vcpus_start(vm->vcpus, &e), 0);
 	return vm;
 }

@@ -305,10 +305,9 @@ static void dma_into_code_is_seen(void **state)
 
 /* ---- halts and interrupts ---- */
 
-static struct test_vm *interruptible(const void *code, size_t len)
+static struct test_vm *with_handlers(struct test_vm *vm, const void *code,
+				     size_t len)
 {
-	struct test_vm *vm = vm_new(1);
-
 	vm_load(vm, CODE, code, len);
 	VM_LOAD(vm, 0x2000, int_handler);
 	VM_LOAD(vm, 0x2100, nmi_handler);
@@ -316,6 +315,11 @@ static struct test_vm *interruptible(const void *code, size_t len)
 	vm_gate(vm, VEC_NMI, 0x2100);
 	vm_flat(vm, 0, CODE);
 	return vm;
+}
+
+static struct test_vm *interruptible(const void *code, size_t len)
+{
+	return with_handlers(vm_new(1), code, len);
 }
 
 static void an_interrupt_wakes_from_hlt(void **state)
@@ -531,7 +535,8 @@ static void gdb_steps_into_the_handler_of_a_fault(void **state)
 /* Faults for ever, without an instruction that ends. */
 static void a_limited_run_counts_faults_as_turns(void **state)
 {
-	struct test_vm *vm = interruptible(undefined, sizeof(undefined));
+	struct test_vm *vm = with_handlers(vm_new_unstarted(1), undefined,
+					   sizeof(undefined));
 	struct cpu *c = vm_cpu(vm, 0);
 	uint64_t rsp = c->gpr[RSP];
 
@@ -547,7 +552,8 @@ static void a_limited_run_counts_faults_as_turns(void **state)
 
 static void a_limited_run_ends_at_a_halt(void **state)
 {
-	struct test_vm *vm = interruptible("\x90\xf4\x90", 3);
+	struct test_vm *vm = with_handlers(vm_new_unstarted(1),
+					   "\x90\xf4\x90", 3);
 	struct cpu *c = vm_cpu(vm, 0);
 
 	vcpu_lower(&c->port, VCPU_PAUSE);
