@@ -176,7 +176,6 @@ static void load_segments(struct cpu *c, const struct task_image *t)
 	static const enum sreg data[] = {ES, DS, FS, GS};
 	struct segment g;
 
-	set_selectors(c, t);
 	seg_check_ldt(c, t->ldt, VEC_TS, VEC_TS, &g);
 	c->ldtr = g;
 	if (cpu_v86(c)) {
@@ -198,7 +197,7 @@ static void load_segments(struct cpu *c, const struct task_image *t)
 	}
 }
 
-/* Registers and address space of the new task. */
+/* Registers and address space of the new task; its CR3 may be refused. */
 static void load_registers(struct cpu *c, const struct task_image *t,
 			   unsigned size)
 {
@@ -212,6 +211,7 @@ static void load_registers(struct cpu *c, const struct task_image *t,
 		c->dr7 &= ~(uint64_t)DR7_LOCAL;
 		debug_points_changed(c);
 	}
+	set_selectors(c, t);
 	if (size == 4 && c->cr0 & CR0_PG)
 		cr_write(c, 3, t->cr3);
 }

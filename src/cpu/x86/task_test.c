@@ -193,10 +193,35 @@ static void a_paged_switch_loads_cr3_only_with_paging_on(void **state)
 	test_cpu_free(t);
 }
 
+/* The handler of #GP starts from what is left: privilege and TLB must already
+ * be the new task's. */
+static void a_refused_cr3_faults_in_the_new_task(void **state)
+{
+	struct test_cpu *t = system_new();
+	struct cpu *c = t->c;
+
+	make_task(t);
+	poke(t, AT_TSS_B + 0x1c, 0x32000, 4);
+	poke(t, AT_TSS_B + 0x24, FLAG_VM, 4);
+	poke(t, 0x30000, 0x31001, 8);	/* PAE: 2 MiB map to themselves */
+	poke(t, 0x31000, 0x87, 8);
+	poke(t, 0x32000, 0x31007, 8);	/* reserved bits */
+	cr_write(c, 4, CR4_PAE);
+	cr_write(c, 3, 0x30000);
+	cr_write(c, 0, c->cr0 | CR0_PG);
+	ASSERT_FAULT(t, VEC_GP, 0, far_jmp(c, TSS_B_SEL, 0, 4));
+	assert_int_equal(c->tr.selector, TSS_B_SEL);
+	assert_int_equal(c->rip, ENTRY);
+	assert_int_equal(c->cpl, 3);
+	assert_int_equal(c->tlb_index, TLB_USER);
+	test_cpu_free(t);
+}
+
 TEST_MAIN("task", TEST(a_jump_saves_the_old_task_and_loads_the_new),
 	  TEST(a_call_nests_and_iret_goes_back), TEST(a_16_bit_task_has_words),
 	  TEST(bad_tasks_are_refused_in_the_old_one),
 	  TEST(bad_registers_fault_in_the_new_task),
 	  TEST(a_task_may_be_a_virtual_8086_program),
 	  TEST(the_trap_bit_asks_for_a_debug_exception),
-	  TEST(a_paged_switch_loads_cr3_only_with_paging_on))
+	  TEST(a_paged_switch_loads_cr3_only_with_paging_on),
+	  TEST(a_refused_cr3_faults_in_the_new_task))
