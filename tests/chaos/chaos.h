@@ -26,8 +26,14 @@ struct progress {
 extern struct progress *progress;
 extern bool verbose;
 
+struct cpu;
+
+/* NULL, or what is wrong with a processor that stands still. */
+const char *check_cpu(struct cpu *c);
+
 /* Each runs one round; returns NULL, or what is wrong. */
 const char *chaos_cpu(uint64_t seed);
 const char *chaos_devices(uint64_t seed);
+const char *chaos_smp(uint64_t seed);
 
 #endif

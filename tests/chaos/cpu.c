@@ -5,8 +5,7 @@
  * timers and interrupts come in; now and then other things do: NMIs, stores by
  * "devices" into code, the processor's own INIT.
  *
- * After each stretch the state is checked for what must hold between
- * instructions.
+ * After each stretch the state is checked.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -22,46 +21,6 @@
 #define STRETCHES	60
 #define TURNS		24		/* blocks, or single instructions */
 #define SLEEP_MAX_NS	(100 * 1000000ll)
-
-/* ---- what must hold between instructions ---- */
-
-static bool derived_is_right(struct cpu *c)
-{
-	uint8_t mode = c->mode, stack = c->stack_size, tlb = c->tlb_index;
-	uint8_t step = c->step;
-
-	cpu_derive(c);
-	return mode == c->mode && stack == c->stack_size &&
-	       tlb == c->tlb_index && step == c->step;
-}
-
-static const char *check(struct rig *g)
-{
-	struct cpu *c = g->c;
-	bool paged = c->cr0 & CR0_PG;
-
-	if (!derived_is_right(c))
-		return "mode, stack size, TLB or step flags are stale";
-	if (c->mode != CODE64 && c->rip >> 32)
-		return "RIP is over 4 GiB outside 64-bit code";
-	if (paged && !(c->cr0 & CR0_PE))
-		return "paging without protection";
-	if (cpu_long_mode(c) != (paged && (c->efer & EFER_LME)))
-		return "EFER.LMA is wrong";
-	if (cpu_long_mode(c) && (!(c->cr4 & CR4_PAE) || cpu_v86(c)))
-		return "long mode without PAE or with VM";
-	if (cpu_v86(c) && c->cpl != 3)
-		return "virtual-8086 mode outside ring 3";
-	if (cpu_real_mode(c) && c->cpl)
-		return "real mode outside ring 0";
-	if (c->cpl > 3 || c->insn || c->rmw_held || bus_locked_by_me(g->bus))
-		return "an instruction is not over";
-	if (c->delivering >= 0 && !g->shutdown)
-		return "an exception is not over";
-	if (!(c->x87.mxcsr_mask | ~c->x87.mxcsr))
-		return "MXCSR has reserved bits";
-	return NULL;
-}
 
 /* ---- what comes from outside ---- */
 
@@ -116,7 +75,7 @@ static enum ending run(struct world *w, struct rig *g, const char **wrong)
 {
 	for (unsigned n = 0; n < STRETCHES; n++) {
 		interp_run_for(g->c, TURNS);
-		*wrong = check(g);
+		*wrong = check_cpu(g->c);
 		if (*wrong || g->shutdown)
 			return END_SHUTDOWN;
 		if (g->power)
@@ -154,7 +113,11 @@ const char *chaos_cpu(uint64_t seed)
 
 		progress->at = n;
 		rig_reset(&g);
+		if (one_in(&r, 2))
+			rig_wake_devices(&g, &r);
 		world_make(&w, &g, random_next(&r));
+		world_enter(&w, g.c);
+		rig_resume(&g);
 		snprintf(progress->what, sizeof(progress->what), "%s cpl %u %s",
 			 shape_names[w.shape], w.cpl, model);
 		before = g.c->insn_count;

@@ -146,6 +146,12 @@ const char *chaos_devices(uint64_t seed)
 	for (unsigned n = 0; n < CASES; n++) {
 		progress->at = n;
 		rig_reset(&g);
+		rig_resume(&g);
+		for (unsigned k = 0; k < CPUS; k++) {
+			vcpu_set_current(k);
+			if (!one_in(&r, 4))
+				rig_wake_devices(&g, &r);
+		}
 		for (unsigned k = 0; k < ACCESSES; k++)
 			touch(&r, &g);
 		progress->cases++;

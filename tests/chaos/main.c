@@ -1,6 +1,6 @@
 /* main.c - chaos: nothing a guest executes stops the program.
  *
- *   chaos [--seed N] [--count ROUNDS] [--verbose] [-d CATEGORIES] cpu|devices
+ *   chaos [--seed N] [--count ROUNDS] [--verbose] [-d CATEGORIES] cpu|smp|devices
  *
  * Round k has seed N + k.  Rounds run in a child process, so that one that
  * kills it is found, reported and passed by; a round without progress for
@@ -35,7 +35,7 @@ static struct {
 static _Noreturn void usage(void)
 {
 	fprintf(stderr, "usage: chaos [--seed N] [--count ROUNDS] [--verbose]"
-		" [-d CATEGORIES] cpu|devices\n");
+		" [-d CATEGORIES] cpu|smp|devices\n");
 	exit(2);
 }
 
@@ -50,6 +50,8 @@ static void read_arguments(int argc, char **argv)
 			verbose = true;
 		else if (!strcmp(a, "cpu"))
 			opt.round = chaos_cpu;
+		else if (!strcmp(a, "smp"))
+			opt.round = chaos_smp;
 		else if (!strcmp(a, "devices"))
 			opt.round = chaos_devices;
 		else if (!v)

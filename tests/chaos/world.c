@@ -46,6 +46,30 @@ static const uint64_t windows[] = {
 	0xfffffff0, 0x1fffff, 0x100000, 0xffff800000000000, 0x7fffffffffff,
 };
 
+uint32_t world_msr(struct world *w)
+{
+	if (one_in(&w->r, 8))
+		return 0x800 + below(&w->r, 0x40);
+	return msrs[below(&w->r, ARRAY_LEN(msrs))];
+}
+
+uint16_t world_port(struct world *w)
+{
+	return ports[below(&w->r, ARRAY_LEN(ports))];
+}
+
+uint64_t world_window(struct world *w)
+{
+	uint64_t at = windows[below(&w->r, ARRAY_LEN(windows))];
+
+	return at + (below(&w->r, 0x400) & (one_in(&w->r, 4) ? ~0u : ~15u));
+}
+
+uint16_t world_selector(struct world *w)
+{
+	return (uint16_t)(below(&w->r, SEL_END / 4) * 4 + below(&w->r, 4));
+}
+
 uint64_t world_value(struct world *w)
 {
 	uint64_t *r = &w->r;
@@ -60,14 +84,13 @@ uint64_t world_value(struct world *w)
 	case 7:
 		return below(r, SEL_END);
 	case 8:
-		return windows[below(r, ARRAY_LEN(windows))] + below(r, 0x800);
+		return world_window(w);
 	case 9:
-		return below(r, 2) ? ports[below(r, ARRAY_LEN(ports))]
-				   : msrs[below(r, ARRAY_LEN(msrs))];
+		return one_in(r, 2) ? world_port(w) : world_msr(w);
 	case 10:
 		return below(r, 0x8000);	/* tables */
 	case 11: case 12:
-		return below(r, 64);
+		return below(r, one_in(r, 2) ? 4 : 64);
 	default:
 		return some_integer(r);
 	}
@@ -75,41 +98,41 @@ uint64_t world_value(struct world *w)
 
 /* ---- system registers ---- */
 
-static void try_cr(struct world *w, struct rig *g, unsigned n, uint64_t must,
+static void try_cr(struct world *w, struct cpu *c, unsigned n, uint64_t must,
 		   uint64_t may)
 {
 	for (unsigned tries = 0; tries < 4; tries++)
-		if (cr_try_write(g->c, n, must | (random_next(&w->r) & may)))
+		if (cr_try_write(c, n, must | (random_next(&w->r) & may)))
 			return;
-	(void)cr_try_write(g->c, n, must);
+	(void)cr_try_write(c, n, must);
 }
 
 /* A write that may raise is left at that. */
-static void put_dr(struct rig *g, unsigned n, uint64_t v)
+static void put_dr(struct cpu *c, unsigned n, uint64_t v)
 {
-	if (!sigsetjmp(g->c->on_fault, 0))
-		dr_write(g->c, n, v);
+	if (!sigsetjmp(c->on_fault, 0))
+		dr_write(c, n, v);
 }
 
-static void put_msrs(struct world *w, struct rig *g)
+static void put_msrs(struct world *w, struct cpu *c)
 {
 	unsigned n = one_in(&w->r, 4) ? below(&w->r, 24) : 0;
 
 	while (n--) {
-		uint32_t msr = msrs[below(&w->r, ARRAY_LEN(msrs))];
+		uint32_t msr = world_msr(w);
 
 		if (msr != MSR_EFER)
-			(void)msr_try_write(g->c, msr, world_value(w));
+			(void)msr_try_write(c, msr, world_value(w));
 	}
 	/* Where SYSCALL and SYSENTER lead. */
-	g->c->star = (uint64_t)(SEL_LONG0 | 0x10ull << 16) << 32;
-	g->c->lstar = AT_CODE + below(&w->r, CODE_LEN);
-	g->c->sysenter_cs = one_in(&w->r, 8) ? world_value(w) : SEL_CODE0;
-	g->c->sysenter_eip = AT_CODE + below(&w->r, CODE_LEN);
-	g->c->sysenter_esp = AT_STACK + STACK_LEN;
+	c->star = (uint64_t)(SEL_LONG0 | 0x10ull << 16) << 32;
+	c->lstar = AT_CODE + below(&w->r, CODE_LEN);
+	c->sysenter_cs = one_in(&w->r, 8) ? world_value(w) : SEL_CODE0;
+	c->sysenter_eip = AT_CODE + below(&w->r, CODE_LEN);
+	c->sysenter_esp = AT_STACK + STACK_LEN;
 }
 
-static void put_control(struct world *w, struct rig *g)
+static void put_control(struct world *w, struct cpu *c)
 {
 	const uint64_t cr4 = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE |
 			     CR4_MCE | CR4_PGE | CR4_PCE | CR4_UMIP |
@@ -121,54 +144,41 @@ static void put_control(struct world *w, struct rig *g)
 		must |= CR4_PAE;
 	if (!shape_long(w->shape) && w->shape != PAGED_PAE && one_in(&w->r, 2))
 		must |= CR4_PSE;
-	try_cr(w, g, 4, must, one_in(&w->r, 2) ? cr4 : 0);
-	(void)cr_try_write(g->c, 4, g->c->cr4 | CR4_OSXSAVE);
-	(void)cr_try_write(g->c, 3, AT_TOP);
+	try_cr(w, c, 4, must, one_in(&w->r, 2) ? cr4 : 0);
+	(void)cr_try_write(c, 4, c->cr4 | CR4_OSXSAVE);
+	(void)cr_try_write(c, 3, AT_TOP);
 	if (one_in(&w->r, 2))
 		efer = EFER_SCE | EFER_NXE;
 	if (shape_long(w->shape))
 		efer |= EFER_LME;
-	(void)msr_try_write(g->c, MSR_EFER, efer);
+	(void)msr_try_write(c, MSR_EFER, efer);
 	if (shape_protected(w->shape))
 		cr0 |= CR0_PE;
 	if (shape_paged(w->shape))
 		cr0 |= CR0_PG;
-	try_cr(w, g, 0, cr0, one_in(&w->r, 4) ? CR0_EM | CR0_TS | CR0_WP |
+	try_cr(w, c, 0, cr0, one_in(&w->r, 4) ? CR0_EM | CR0_TS | CR0_WP |
 		CR0_AM | CR0_CD | CR0_NW : CR0_WP | CR0_AM);
 	if (shape_paged(w->shape) && one_in(&w->r, 4))
-		(void)cr_try_write(g->c, 4, g->c->cr4 | CR4_SMEP);
+		(void)cr_try_write(c, 4, c->cr4 | CR4_SMEP);
 	if (shape_paged(w->shape) && one_in(&w->r, 4))
-		(void)cr_try_write(g->c, 4, g->c->cr4 | CR4_SMAP);
+		(void)cr_try_write(c, 4, c->cr4 | CR4_SMAP);
 	if (w->shape == LONG64 && one_in(&w->r, 4))
-		(void)cr_try_write(g->c, 4, g->c->cr4 | CR4_PCIDE);
-	if (feature_has(&g->c->features, FEAT_XSAVE))
-		g->c->xcr0 = xcr0_allowed(g->c) & (one_in(&w->r, 8) ? 1 : 7);
+		(void)cr_try_write(c, 4, c->cr4 | CR4_PCIDE);
+	if (feature_has(&c->features, FEAT_XSAVE))
+		c->xcr0 = xcr0_allowed(c) & (one_in(&w->r, 8) ? 1 : 7);
 }
 
-static void put_debug(struct world *w, struct rig *g)
+static void put_debug(struct world *w, struct cpu *c)
 {
 	if (!one_in(&w->r, 6))
 		return;
 	for (unsigned n = 0; n < 4; n++)
-		put_dr(g, n, world_value(w));
-	put_dr(g, 7, random_next(&w->r) & (one_in(&w->r, 8) ? 0xffffffff
+		put_dr(c, n, world_value(w));
+	put_dr(c, 7, random_next(&w->r) & (one_in(&w->r, 8) ? 0xffffffff
 							     : 0xffffdfff));
 }
 
 /* ---- segments ---- */
-
-static void put_segment(struct rig *g, struct segment *s, uint16_t selector)
-{
-	const uint8_t *at = g->ram + AT_GDT + (selector & ~7u);
-	uint32_t low = load_le32(at), high = load_le32(at + 4);
-
-	s->selector = selector;
-	s->attr = high >> 8 & 0xf0ff;
-	s->limit = (low & 0xffff) | (high & 0xf0000);
-	if (s->attr & SEG_G)
-		s->limit = s->limit << 12 | 0xfff;
-	s->base = low >> 16 | (high & 0xff) << 16 | (high & 0xff000000);
-}
 
 static void put_paragraph(struct segment *s, uint16_t selector, uint32_t limit,
 			  uint32_t attr)
@@ -204,19 +214,16 @@ static uint16_t data_selector(struct world *w)
 }
 
 /* The loaded copies are right even where the table is spoilt. */
-static void put_protected(struct world *w, struct rig *g)
+static void put_protected(struct world *w, struct cpu *c)
 {
 	static const uint32_t code[] = { 0x009b, 0xc09b, 0xa09b };
-	struct cpu *c = g->c;
-
 	for (unsigned s = 0; s < SREG_COUNT; s++) {
-		bool sixteen;
+		uint16_t selector = s == CS ? code_selector(w)
+					    : data_selector(w);
+		bool sixteen = selector == SEL_DATA16_3 ||
+			       selector == SEL_DATA16;
 
-		put_segment(g, &c->seg[s], (uint16_t)(
-			(s == CS ? code_selector(w) : data_selector(w)) |
-			w->cpl));
-		sixteen = c->seg[s].selector >= SEL_DATA16_3 ||
-			  (c->seg[s].selector & ~7) == SEL_DATA16;
+		c->seg[s].selector = (uint16_t)(selector | w->cpl);
 		c->seg[s].attr = (s == CS ? code[w->mode]
 				  : sixteen ? 0x0093 : 0xc093) |
 				 w->cpl << SEG_DPL_SHIFT;
@@ -229,7 +236,7 @@ static void put_protected(struct world *w, struct rig *g)
 	}
 }
 
-static void put_paragraphs(struct world *w, struct rig *g)
+static void put_paragraphs(struct world *w, struct cpu *c)
 {
 	bool v86 = w->shape == V86 || w->shape == V86_PAGED;
 	uint32_t attr = v86 ? 0xf3 : 0x93;
@@ -241,18 +248,16 @@ static void put_paragraphs(struct world *w, struct rig *g)
 					    ? (uint16_t)random_next(&w->r)
 					    : AT_DATA >> 4;
 
-		put_paragraph(&g->c->seg[s], selector,
+		put_paragraph(&c->seg[s], selector,
 			      w->shape == UNREAL && s != CS ? ~0u : 0xffff,
 			      attr | (s == CS ? SEG_CODE : 0));
 	}
 	if (v86)
-		g->c->rflags |= FLAG_VM;
+		c->rflags |= FLAG_VM;
 }
 
-static void put_segments(struct world *w, struct rig *g)
+static void put_segments(struct world *w, struct cpu *c)
 {
-	struct cpu *c = g->c;
-
 	c->gdtr = (struct table_register){ AT_GDT, SEL_END - 1 };
 	c->idtr = (struct table_register){
 		shape_protected(w->shape) ? AT_IDT : 0, 0xfff };
@@ -261,25 +266,19 @@ static void put_segments(struct world *w, struct rig *g)
 	if (one_in(&w->r, 32))
 		c->idtr.base = world_value(w);
 	if (shape_protected(w->shape)) {
-		put_segment(g, &c->tr, SEL_TSS);
-		c->tr.attr = 0x8b;
-		c->tr.base = AT_TSS;
-		c->tr.limit = 0x1ff;
-		put_segment(g, &c->ldtr, SEL_LDT);
-		c->ldtr.attr = 0x82;
-		c->ldtr.base = AT_LDT;
-		c->ldtr.limit = 0x3ff;
+		c->tr = (struct segment){ SEL_TSS, 0x8b, 0x1ff, AT_TSS };
+		c->ldtr = (struct segment){ SEL_LDT, 0x82, 0x3ff, AT_LDT };
 	}
 	if (w->shape <= UNREAL || w->shape == V86 || w->shape == V86_PAGED)
-		put_paragraphs(w, g);
+		put_paragraphs(w, c);
 	else
-		put_protected(w, g);
+		put_protected(w, c);
 	c->cpl = (uint8_t)w->cpl;
 }
 
 /* ---- the rest ---- */
 
-static void put_flags(struct world *w, struct rig *g)
+static void put_flags(struct world *w, struct cpu *c)
 {
 	uint32_t may = FLAGS_ARITH | FLAG_IF | FLAG_DF | FLAG_IOPL | FLAG_NT |
 		       FLAG_AC | FLAG_ID | FLAG_RF;
@@ -288,13 +287,13 @@ static void put_flags(struct world *w, struct rig *g)
 		may |= FLAG_TF;
 	if (w->shape == V86 || w->shape == V86_PAGED)
 		may |= FLAG_VIF | FLAG_VIP;
-	flags_set(g->c, (uint32_t)(random_next(&w->r) & random_next(&w->r)),
+	flags_set(c, (uint32_t)(random_next(&w->r) & random_next(&w->r)),
 		  may);
 }
 
-static void put_vectors(struct world *w, struct rig *g)
+static void put_vectors(struct world *w, struct cpu *c)
 {
-	struct x87 *x = &g->c->x87;
+	struct x87 *x = &c->x87;
 
 	x->fcw = one_in(&w->r, 2) ? 0x37f
 				  : (uint16_t)(random_next(&w->r) & 0xf7f);
@@ -313,13 +312,11 @@ static void put_vectors(struct world *w, struct rig *g)
 	}
 	for (unsigned n = 0; n < 16; n++)
 		for (unsigned k = 0; k < 4; k++)
-			g->c->v[n].q[k] = some_integer(&w->r);
+			c->v[n].q[k] = some_integer(&w->r);
 }
 
-static void put_gprs(struct world *w, struct rig *g)
+static void put_gprs(struct world *w, struct cpu *c)
 {
-	struct cpu *c = g->c;
-
 	for (unsigned n = 0; n < 16; n++) {
 		c->gpr[n] = world_value(w);
 		if (w->mode != CODE64)
@@ -379,15 +376,20 @@ void world_make(struct world *w, struct rig *g, uint64_t seed)
 	w->cpl = some_cpl(w);
 	world_tables(w, g);
 	world_code(w, g);
-	put_msrs(w, g);
-	put_control(w, g);
-	put_segments(w, g);
-	put_flags(w, g);
-	cpu_derive(g->c);
-	put_debug(w, g);
-	put_vectors(w, g);
-	put_gprs(w, g);
-	cpu_derive(g->c);
-	g->c->last_block = NULL;	/* it led here by other ways */
-	g->c->code_epoch++;
+}
+
+void world_enter(struct world *w, struct cpu *c)
+{
+	put_msrs(w, c);
+	put_control(w, c);
+	put_segments(w, c);
+	put_flags(w, c);
+	cpu_derive(c);
+	put_debug(w, c);
+	put_vectors(w, c);
+	put_gprs(w, c);
+	c->halted = c->wait_sipi = false;
+	cpu_derive(c);
+	c->last_block = NULL;	/* it led here by other ways */
+	c->code_epoch++;
 }

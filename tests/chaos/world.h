@@ -22,18 +22,28 @@ struct world {
 	uint64_t r;		/* random.h */
 };
 
-/* Fill the rig's memory and registers; it was reset before.  Depends on seed
- * and the processor's features alone. */
+/* Choose a shape and fill the rig's memory, which was reset before.  Depends on
+ * seed and the processors' features alone. */
 void world_make(struct world *w, struct rig *g, uint64_t seed);
+/* Put one processor into it, the same shape each time. */
+void world_enter(struct world *w, struct cpu *c);
 
 /* world_code.c: instructions from AT_CODE on, and the handlers. */
 void world_code(struct world *w, struct rig *g);
+/* world_snippets.c: some instructions that go together; at most SNIPPET_MAX
+ * bytes. */
+#define SNIPPET_MAX 64
+unsigned world_snippet(struct world *w, uint8_t *at);
 /* world_tables.c: descriptors, gates, task states, page tables. */
 void world_tables(struct world *w, struct rig *g);
 
 /* What may stand in a register: an address of something, a selector, a port,
  * the number of an MSR, or any integer. */
 uint64_t world_value(struct world *w);
+uint32_t world_msr(struct world *w);
+uint16_t world_port(struct world *w);
+uint64_t world_window(struct world *w);
+uint16_t world_selector(struct world *w);
 
 /* Guest-physical places; linear ones too, as far as mapped. */
 enum {

@@ -67,8 +67,9 @@ static void put_code(struct world *w, struct rig *g, uint8_t *at, unsigned len)
 		store_le64(at + n, random_next(&w->r));
 	if (taste == BYTES)
 		return;
-	for (unsigned n = 0; n + 16 < len; )
-		n += put_insn(w, g, at + n, taste);
+	for (unsigned n = 0; n + SNIPPET_MAX < len; )
+		n += one_in(&w->r, 6) ? world_snippet(w, at + n)
+				      : put_insn(w, g, at + n, taste);
 }
 
 static void put_handlers(struct world *w, uint8_t *ram)

@@ -6,6 +6,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <string.h>
+
 #include "../oracle/random.h"
 #include "world.h"
 
@@ -37,11 +39,6 @@ static void put_gate(uint8_t *at, unsigned attr, uint16_t selector,
 	store_le32(at, (uint32_t)((offset & 0xffff) |
 				  (uint32_t)selector << 16));
 	store_le32(at + 4, (uint32_t)((offset & 0xffff0000) | attr << 8 | low));
-}
-
-static uint16_t some_selector(struct world *w)
-{
-	return (uint16_t)(below(&w->r, SEL_END / 4) * 4 + below(&w->r, 4));
 }
 
 /* Spoil a byte of one table entry in so many. */
@@ -287,6 +284,28 @@ static void put_paging(struct world *w, uint8_t *ram)
 	}
 }
 
+/* Values, far pointers, and at the start of every other page an image for
+ * FXRSTOR and XRSTOR that is nearly right. */
+static void put_data(struct world *w, uint8_t *data)
+{
+	for (unsigned n = 0; n < DATA_LEN; n += 8) {
+		uint64_t v = world_value(w);
+
+		if (one_in(&w->r, 4))
+			v = (AT_CODE + below(&w->r, CODE_LEN)) |
+			    (uint64_t)world_selector(w) << 32;
+		store_le64(data + n, v);
+	}
+	for (unsigned n = 0; n < DATA_LEN; n += 0x2000) {
+		uint64_t compact = one_in(&w->r, 2) ? 7 | 1ull << 63 : 0;
+
+		store_le32(data + n + 24, 0x1f80);
+		memset(data + n + 512, 0, 64);
+		store_le64(data + n + 512, below(&w->r, 8));
+		store_le64(data + n + 520, compact);
+	}
+}
+
 void world_tables(struct world *w, struct rig *g)
 {
 	if (shape_protected(w->shape)) {
@@ -305,13 +324,12 @@ void world_tables(struct world *w, struct rig *g)
 		uint64_t v = world_value(w);
 
 		if (one_in(&w->r, 3))
-			v = some_selector(w);
+			v = world_selector(w);
 		if (one_in(&w->r, 3))
 			v = AT_CODE + below(&w->r, CODE_LEN);
 		if (w->mode != CODE64 && one_in(&w->r, 2))
-			v |= (uint64_t)some_selector(w) << 32;
+			v |= (uint64_t)world_selector(w) << 32;
 		store_le64(g->ram + AT_STACK + n, v);
 	}
-	for (unsigned n = 0; n < DATA_LEN; n += 8)
-		store_le64(g->ram + AT_DATA + n, world_value(w));
+	put_data(w, g->ram + AT_DATA);
 }
