@@ -10,6 +10,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -24,13 +25,16 @@
 #define PAGE_SLOTS	(1u << 12)
 #define LINE_BITS	9		/* bytes per bit of a page's code byte */
 #define INSN_MAX	15
+#define HOST_LINE	64		/* bytes of its cache lines */
 
 struct block_cache {
 	struct block *slot[BLOCK_SLOTS];
 	struct block *page[PAGE_SLOTS];	/* mixed pages; blocks say which */
 	size_t used;
-	uint8_t arena[ARENA_BYTES] __attribute__((aligned(16)));
+	uint8_t arena[ARENA_BYTES];
 };
+static_assert(sizeof(struct block) == HOST_LINE && sizeof(struct insn) == HOST_LINE,
+	      "as block.h says");
 
 static unsigned slot_of(const uint8_t *hva, unsigned mode)
 {
@@ -46,21 +50,24 @@ static unsigned page_slot_of(const uint8_t *hva)
 	return (page ^ page >> 12) & (PAGE_SLOTS - 1);
 }
 
+static void flush(struct block_cache *b)
+{
+	memset(b->slot, 0, sizeof(b->slot));
+	memset(b->page, 0, sizeof(b->page));
+	b->used = -(uintptr_t)b->arena & (HOST_LINE - 1);
+}
+
 struct block_cache *block_cache_new(void)
 {
-	return xcalloc(1, sizeof(struct block_cache));
+	struct block_cache *b = xcalloc(1, sizeof(*b));
+
+	flush(b);
+	return b;
 }
 
 void block_cache_free(struct block_cache *b)
 {
 	free(b);
-}
-
-static void flush(struct block_cache *b)
-{
-	memset(b->slot, 0, sizeof(b->slot));
-	memset(b->page, 0, sizeof(b->page));
-	b->used = 0;
 }
 
 void block_cache_flush(struct cpu *c)
@@ -272,6 +279,7 @@ static unsigned decode_run(struct cpu *c, struct block *blk, const uint8_t *p,
 			break;	/* raised when it is reached */
 		choose_exec(c, i);
 		at += i->len;
+		i->end = (uint16_t)at;
 		n++;
 		if (insn_how(i) & HOW_END)
 			break;
@@ -322,7 +330,7 @@ static const struct block *block_make(struct cpu *c, const uint8_t *hva)
 	blk->count = (uint8_t)decode_run(c, blk, hva, avail);
 	if (!blk->count)
 		return NULL;
-	b->used += (sizeof(*blk) + blk->count * sizeof(struct insn) + 15) & ~15ull;
+	b->used += sizeof(*blk) + blk->count * sizeof(struct insn);
 	slot = slot_of(hva, c->mode);
 	blk->next_in_slot = b->slot[slot];
 	b->slot[slot] = blk;
@@ -332,6 +340,20 @@ static const struct block *block_make(struct cpu *c, const uint8_t *hva)
 	if (log_on(LOG_IN_ASM))
 		log_block(c, blk);
 	return blk;
+}
+
+static void set_link(struct cpu *c, const struct block *to)
+{
+	/* The cache owns the block and is ours to change. */
+	struct block *last = (struct block *)c->last_block;
+
+	if (!last)		/* nor where the cache has just been flushed */
+		return;
+	if (last->link_epoch != c->code_epoch)
+		memset(last->link, 0, sizeof(last->link));
+	last->link_epoch = c->code_epoch;
+	last->link[1] = last->link[0];
+	last->link[0] = (struct block_link){ to, to->hva };
 }
 
 const struct block *block_find(struct cpu *c)
@@ -356,38 +378,8 @@ const struct block *block_find(struct cpu *c)
 			break;
 	if (unlikely(!blk))
 		blk = block_make(c, hva);
-	if (unlikely(blk && within_limit(c, blk->bytes) < blk->bytes))
+	if (unlikely(!blk || !block_within_limit(c, blk)))
 		return NULL;
+	set_link(c, blk);
 	return blk;
-}
-
-const struct block *block_next(struct cpu *c)
-{
-	/* The cache owns the block and is ours to change. */
-	struct block *last = (struct block *)c->last_block;
-	gva_t a = code_linear(c, c->rip);
-	const struct block *to;
-	struct block_link *l;
-
-	if (unlikely(!last))
-		return block_find(c);
-	for (unsigned n = 0; n < 2; n++) {
-		l = &last->link[n];
-		if (l->linear == a && l->epoch == c->code_epoch &&
-		    l->mode == c->mode && l->tlb_index == c->tlb_index) {
-			if (likely(c->mode == CODE64) ||
-			    within_limit(c, l->to->bytes) == l->to->bytes)
-				return l->to;
-			return NULL;
-		}
-	}
-	to = block_find(c);
-	if (to && c->last_block) {	/* else the cache was flushed */
-		l = &last->link[last->next_link];
-		last->next_link ^= 1;
-		*l = (struct block_link){ .to = to, .linear = a,
-			.epoch = c->code_epoch, .mode = c->mode,
-			.tlb_index = c->tlb_index };
-	}
-	return to;
 }

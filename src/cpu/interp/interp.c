@@ -232,18 +232,19 @@ static void log_state(struct cpu *c)
 static inline void run_block(struct cpu *c, const struct block *b)
 {
 	const struct insn *i = b->insn, *end = i + b->count;
+	uint64_t start = c->rip;	/* rip itself is slow to add to */
 
 	c->stop_block = 0;
 	if (likely(c->mode == CODE64)) {
 		do {
 			c->insn = i;
-			c->rip += i->len;
+			c->rip = start + i->end;
 			i->exec(c, i);
 		} while (++i != end && likely(!c->stop_block));
 	} else {
 		do {
 			c->insn = i;
-			c->rip = (uint32_t)(c->rip + i->len);
+			c->rip = (uint32_t)(start + i->end);
 			i->exec(c, i);
 		} while (++i != end && likely(!c->stop_block));
 	}
@@ -258,7 +259,7 @@ static inline bool breaks_within(struct cpu *c, const struct block *b)
 	       debug_exec_within(c, code_linear(c, c->rip), b->bytes);
 }
 
-static void run_next(struct cpu *c)
+static inline void run_next(struct cpu *c)
 {
 	const struct block *b;
 
@@ -286,10 +287,10 @@ static void run_next(struct cpu *c)
 		take_traps(c, false);
 }
 
-void interp_run(struct cpu *c)
+/* Until an event asks to leave.  Not in interp_run(): little is kept in
+ * registers where sigsetjmp() may come back. */
+static __attribute__((noinline)) void run(struct cpu *c)
 {
-	if (sigsetjmp(c->on_fault, 0))
-		take_fault(c);
 	for (;;) {
 		if (unlikely(c->port.events) && !take_events(c))
 			return;
@@ -301,6 +302,13 @@ void interp_run(struct cpu *c)
 			tlb_check_generation(c);
 		run_next(c);
 	}
+}
+
+void interp_run(struct cpu *c)
+{
+	if (sigsetjmp(c->on_fault, 0))
+		take_fault(c);
+	run(c);
 }
 
 void interp_run_for(struct cpu *c, unsigned turns)

@@ -180,6 +180,7 @@ struct insn {
 	int64_t disp;		/* also moffs, I2, and Ap's selector */
 	uint16_t row;		/* index into insn_rows */
 	uint16_t prefix;	/* PREFIX_ bits */
+	uint16_t end;		/* the engine's: bytes of its block up to it */
 	uint8_t len;
 	uint8_t opsize;		/* 2, 4, 8: effective operand size */
 	uint8_t addrsize;	/* 2, 4, 8 */

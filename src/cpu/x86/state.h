@@ -189,9 +189,9 @@ struct cpu {
 	 * wrong to run: code changed under us, TLB flush, mode change. */
 	uint8_t stop_block;
 	const struct insn *insn;	/* executing now */
-	/* Moves whenever a linear address may have come to mean other code:
-	 * TLB flushes, dropped blocks.  Guards the links between blocks. */
-	uint64_t code_epoch;
+	/* Moves whenever decoded code has been dropped: guards the links
+	 * between blocks. */
+	uint32_t code_epoch;
 	const _Atomic uint32_t *bus_generation;	/* bus_generation_word() */
 	struct vcpu_port port;		/* events from outside */
 

@@ -88,7 +88,6 @@ void tlb_flush_all(struct cpu *c)
 	struct tlb *t = &c->tlb;
 
 	c->stop_block = 1;
-	c->code_epoch++;
 	if (!t->ready) {
 		empty(t);
 		return;
@@ -104,7 +103,6 @@ void tlb_flush_nonglobal(struct cpu *c)
 		return;
 	}
 	c->stop_block = 1;
-	c->code_epoch++;
 	each(&c->tlb, drop_nonglobal, NULL);
 }
 
@@ -124,7 +122,6 @@ void tlb_flush_page(struct cpu *c, gva_t a)
 		return;
 	}
 	c->stop_block = 1;
-	c->code_epoch++;
 	for (unsigned table = 0; table < TLB_ALIGN; table++)
 		if (t->back[table][tlb_slot(a)].page == (a & PAGE_MASK))
 			drop(t, table, tlb_slot(a));
