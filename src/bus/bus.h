@@ -78,6 +78,15 @@ struct ram_page {
 	bool readonly;
 };
 
+/* The bits in a page's code byte of [at, at+len), which is within a page; at is
+ * an address of any kind. */
+static inline uint8_t ram_code_lines(uint64_t at, unsigned len)
+{
+	unsigned first = (at & 4095) >> 9, last = ((at & 4095) + len - 1) >> 9;
+
+	return (uint8_t)((0xffu << first) & (0xffu >> (7 - last)));
+}
+
 /* The RAM behind a page; false where there is none (MMIO, a hole). */
 bool bus_ram_page(const struct bus *b, gpa_t at, struct ram_page *out);
 

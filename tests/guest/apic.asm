@@ -132,6 +132,9 @@ main:	NEED_CPUID 1, edx, 9, "APIC"
 .periodic:
 	APIC	LVT_TIMER, MASKED
 	APIC	TIMER_COUNT, 0
+	sti				; one may be pending still
+	nop
+	cli
 	mov	eax, 1
 	cpuid
 	bt	ecx, 24

@@ -23,7 +23,6 @@
 #define ARENA_BYTES	(6 * MiB)
 #define BLOCK_SLOTS	(1u << 14)
 #define PAGE_SLOTS	(1u << 12)
-#define LINE_BITS	9		/* bytes per bit of a page's code byte */
 #define INSN_MAX	15
 #define HOST_LINE	64		/* bytes of its cache lines */
 
@@ -78,15 +77,6 @@ void block_cache_flush(struct cpu *c)
 }
 
 /* ---- code bytes: which lines of a page have decoded code ---- */
-
-/* Bits of the lines that [hva, hva+len) touches within hva's page. */
-static uint8_t lines_of(const uint8_t *hva, unsigned len)
-{
-	unsigned first = ((uintptr_t)hva & ~PAGE_MASK) >> LINE_BITS;
-	unsigned last = (((uintptr_t)hva & ~PAGE_MASK) + len - 1) >> LINE_BITS;
-
-	return (uint8_t)((0xffu << first) & (0xffu >> (7 - last)));
-}
 
 struct watch {
 	const struct ram_page *page;
@@ -161,7 +151,7 @@ static void drop_written(struct cpu *c, void *arg)
 	for (struct block *b = c->blocks->page[page_slot_of(page)]; b;
 	     b = b->next_in_page)
 		if (b->hva >= page && b->hva < page + PAGE_SIZE)
-			w->lines |= lines_of(b->hva, b->bytes);
+			w->lines |= ram_code_lines((uintptr_t)b->hva, b->bytes);
 	/* While all stand still: none has set a bit and not yet linked the
 	 * block that it is for. */
 	if (!--w->vcpus_left)
@@ -178,7 +168,7 @@ void code_written(struct cpu *c, uint64_t gpa, unsigned len)
 	w.hva = page.hva + (gpa & ~PAGE_MASK);
 	w.code = page.code;
 	if (!(__atomic_load_n(page.code, __ATOMIC_RELAXED) &
-	      lines_of(w.hva, len)))
+	      ram_code_lines((uintptr_t)w.hva, len)))
 		return;
 	vcpu_exclusive(c, drop_written, &w);
 }
@@ -322,7 +312,7 @@ static const struct block *block_make(struct cpu *c, const uint8_t *hva)
 	 * it, or sees it. */
 	if (avail > BLOCK_MAX * INSN_MAX)
 		avail = BLOCK_MAX * INSN_MAX;
-	watch_lines(c, &page, lines_of(hva, avail));
+	watch_lines(c, &page, ram_code_lines((uintptr_t)hva, avail));
 	blk = (struct block *)(void *)(b->arena + b->used);
 	memset(blk, 0, sizeof(*blk));
 	blk->hva = hva;

@@ -148,8 +148,10 @@ static bool take_events(struct cpu *c)
 
 	if (ev & (VCPU_QUIT | VCPU_PAUSE))
 		return false;
-	if (ev & VCPU_SYNC)
+	if (ev & VCPU_SYNC) {
+		mem_rmw_tell(c);
 		vcpu_sync(c);
+	}
 	if (ev & VCPU_INIT)
 		take_init(c);
 	if (ev & VCPU_SIPI)

@@ -382,16 +382,45 @@ void mem_probe(struct cpu *c, gva_t a, unsigned len, enum access access)
 
 /* ---- read-modify-write ---- */
 
+static uint8_t code_byte(const struct tlb_ref *r)
+{
+	return r->back->code ? __atomic_load_n(r->back->code, __ATOMIC_SEQ_CST)
+			     : 0;
+}
+
+/* RAM without a watchpoint; writes may yet have to be told to the engine. */
+static bool host_serves(const struct tlb_ref *r, enum access access)
+{
+	if (!r->back->hva || (r->flags & TLB_WATCHED))
+		return false;
+	return access == ACCESS_READ || !(r->flags & TLB_ROM);
+}
+
 static bool plain_ram(const struct tlb_ref *r, enum access access)
 {
-	const struct tlb_back *b = r->back;
+	return host_serves(r, access) &&
+	       (access == ACCESS_READ || !code_byte(r));
+}
 
-	if (!b->hva || (r->flags & TLB_WATCHED))
-		return false;
-	if (access == ACCESS_READ)
-		return true;
-	return !(r->flags & TLB_ROM) &&
-	       !(b->code && __atomic_load_n(b->code, __ATOMIC_SEQ_CST));
+/* The caller is about to store to code by a host instruction: the engine hears
+ * of it at the next event check, before another instruction runs. */
+static void tell_code_after(struct cpu *c, const struct part *p)
+{
+	if (!(code_byte(&p->ref) & ram_code_lines(p->off, p->len)))
+		return;
+	c->rmw_code.gpa = p->ref.back->gpa + p->off;
+	c->rmw_code.len = p->len;
+	c->stop_block = 1;
+	atomic_fetch_or(&c->port.events, VCPU_SYNC);
+}
+
+void mem_rmw_tell(struct cpu *c)
+{
+	unsigned len = c->rmw_code.len;
+
+	c->rmw_code.len = 0;
+	if (len)
+		code_written(c, c->rmw_code.gpa, len);
 }
 
 void *mem_rmw_host(struct cpu *c, gva_t a, unsigned size)
@@ -405,8 +434,9 @@ void *mem_rmw_host(struct cpu *c, gva_t a, unsigned size)
 	if (likely(p != NULL))
 		return p;
 	span_find(c, a, size, table, ACCESS_RMW, &s);
-	if (s.count == 2 || !plain_ram(&s.part[0].ref, ACCESS_RMW))
+	if (s.count == 2 || !host_serves(&s.part[0].ref, ACCESS_RMW))
 		return NULL;
+	tell_code_after(c, &s.part[0]);
 	return s.part[0].ref.back->hva + s.part[0].off;
 }
 

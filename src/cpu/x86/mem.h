@@ -94,10 +94,15 @@ void mem_probe(struct cpu *c, gva_t a, unsigned len, enum access access);
 
 /* Host address for a read-modify-write (checks write permission, sets A and D
  * bits) of `size` bytes, or NULL where host memory cannot serve: MMIO, ROM, a
- * page crossing, a page with code.  Then use the read and write calls under
+ * page crossing, a watched page.  Then use the read and write calls under
  * mem_rmw_begin()/end(), which make the pair atomic against other vCPUs' own
- * slow pairs.  mem_rmw_* nest no further. */
+ * slow pairs.  mem_rmw_* nest no further.
+ *
+ * A page with code is served too: only a host atomic is atomic against other
+ * vCPUs' plain stores.  The engine is told by mem_rmw_tell(), for which this
+ * raises VCPU_SYNC and ends the block. */
 void *mem_rmw_host(struct cpu *c, gva_t a, unsigned size);
+void mem_rmw_tell(struct cpu *c);	/* the main loop, on VCPU_SYNC */
 void mem_rmw_begin(struct cpu *c);
 void mem_rmw_end(struct cpu *c);
 /* code_written(), which waits for mem_rmw_end() in between. */

@@ -156,7 +156,15 @@ static void stores_to_pages_with_code_are_told_after_the_store(void **state)
 	tlb_protect_page(t->c, t->ram + 0x3000);
 	assert_null(mem_hit_write(t->c, 0x3000, 1, t->c->tlb_index));
 	assert_non_null(mem_hit_read(t->c, 0x3000, 1, t->c->tlb_index));
-	assert_null(mem_rmw_host(t->c, 0x3000, 4));
+	/* An atomic goes to the host's memory all the same, and tells later. */
+	assert_ptr_equal(mem_rmw_host(t->c, 0x3000, 4), t->ram + 0x3000);
+	assert_true(t->c->port.events & VCPU_SYNC);
+	mem_rmw_tell(t->c);
+	assert_int_equal(t->code_calls, 1);
+	assert_int_equal(t->code_gpa, 0x3000);
+	mem_rmw_tell(t->c);
+	assert_int_equal(t->code_calls, 1);
+	t->code_calls = 0;
 	mem_write32(t->c, 0x3010, 0x11223344);
 	assert_int_equal(t->code_calls, 1);
 	assert_int_equal(t->code_gpa, 0x3010);

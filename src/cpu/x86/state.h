@@ -222,6 +222,8 @@ struct cpu {
 	bool wait_sipi;
 	bool nmi_blocked;	/* until IRET */
 	bool smm;
+	/* Code that an instruction stores to by a host atomic (mem.c). */
+	struct { uint64_t gpa; unsigned len; } rmw_code;
 	/* Between mem_rmw_begin() and _end(), and the code the pair stored
 	 * to, which is told after the lock is given back (mem.c). */
 	bool rmw_held;
