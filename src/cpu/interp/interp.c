@@ -192,7 +192,8 @@ static bool check_breakpoints(struct cpu *c)
 static void step_one(struct cpu *c)
 {
 	uint8_t shadow = c->shadow;
-	struct insn i;
+	/* Outlives a fault's jump out of here: take_fault() reads its length. */
+	static _Thread_local struct insn i;
 
 	/* Intel's processors hold off instruction breakpoints after MOV SS
 	 * (SDM 3A 6.8.3), AMD's do not. */
