@@ -309,7 +309,7 @@ void options_init(struct options *o, FILE *out)
 		.out = out,
 		.machine = {
 			.board = "pc",
-			.accel = "interp",
+			.accel.name = "interp",
 			.smp = { 1, 1, 1, 1, 1 },
 			.ram_size = PRESET_RAM,
 			.acpi = true,

@@ -22,6 +22,7 @@ enum vcpu_event {
 	VCPU_SYNC = 1 << 6,	/* edge: requests of other vCPUs wait */
 	VCPU_QUIT = 1 << 7,	/* level: the thread ends */
 	VCPU_NMI2 = 1 << 8,	/* with NMI: a second one waits behind it */
+	VCPU_TURN = 1 << 9,	/* level: look here after each block */
 };
 
 struct vcpu_port {

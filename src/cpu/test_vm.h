@@ -108,7 +108,7 @@ static inline struct test_vm *vm_new_unstarted(unsigned cpus)
 {
 	struct test_vm *vm = calloc(1, sizeof(*vm));
 	struct vcpu_config cfg = {
-		.accel = "interp", .model = "qemu64",
+		.accel.name = "interp", .model = "qemu64",
 		.topology = { cpus, cpus, 1, 1 },
 	};
 	struct err e;

@@ -28,9 +28,9 @@
 #include "base/alloc.h"
 #include "base/bytes.h"
 #include "bus/bus.h"
-#include "cpu/interp/block.h"
-#include "cpu/interp/interp.h"
+#include "cpu/engine.h"
 #include "cpu/interp/thunk.h"
+#include "cpu/loop.h"
 #include "cpu/vcpu.h"
 #include "cpu/x86/mem.h"
 #include "host/os.h"
@@ -66,6 +66,7 @@ struct vcpus {
 	bool paused;
 	unsigned count;
 	struct bus *bus;
+	struct accel_options accel;	/* fixed at creation */
 	void (*on_stop)(void *ctx, struct cpu *c, enum vcpu_stop why);
 	void *on_stop_ctx;
 	struct vcpu vcpu[];
@@ -188,7 +189,7 @@ static void drop_range(struct cpu *c, gpa_t at, uint64_t len)
 		if (n > len)
 			n = (unsigned)len;
 		if (bus_ram_page(c->bus, at, &page))
-			block_drop(c, page.hva + (at & ~PAGE_MASK), n);
+			c->engine->drop(c, page.hva + (at & ~PAGE_MASK), n);
 		at += n;
 		len -= n;
 	}
@@ -199,7 +200,7 @@ static void drop_written_locked(struct vcpu *u)
 	struct written_list *w = &u->written;
 
 	if (w->count > WRITTEN_MAX)
-		block_cache_flush(u->cpu);
+		u->cpu->engine->flush(u->cpu);
 	else
 		for (unsigned i = 0; i < w->count; i++)
 			drop_range(u->cpu, w->range[i].at, w->range[i].len);
@@ -276,7 +277,7 @@ static void *thread_main(void *arg)
 			break;
 		set_active_locked(u);
 		pthread_mutex_unlock(&v->lock);
-		interp_run(c);
+		cpu_run(c);
 		pthread_mutex_lock(&v->lock);
 		set_idle_locked(u);
 	}
@@ -329,7 +330,7 @@ static void reset_one(struct cpu *c)
 	c->wait_sipi = c->halted = c->index != 0;
 	c->delivering = -1;
 	tlb_flush_all(c);
-	block_cache_flush(c);
+	c->engine->flush(c);
 }
 
 void vcpus_reset(struct vcpus *v)
@@ -356,16 +357,36 @@ int vcpus_start(struct vcpus *v, struct err *e)
 
 /* ---- making and freeing ---- */
 
-static int cpu_make(struct vcpus *v, unsigned n, const struct vcpu_config *cfg,
-		    struct err *e)
-{
-	struct cpu *c = aligned_alloc(64, (sizeof(*c) + 63) & ~63ull);
-	struct vcpu *u = &v->vcpu[n];
+static const struct {
+	const char *name;	/* of struct accel_options */
+	const struct engine *engine;
+} engines[] = {
+	{ "interp", &engine_interp },
+	{ "jit", &engine_interp },	/* not in this version */
+};
 
-	if (!c)
-		return fail(e, ENOMEM, "vcpu %u: out of memory", n);
-	memset(c, 0, sizeof(*c));
+static const struct engine *find_engine(const char *name, struct err *e)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(engines); i++)
+		if (!strcmp(engines[i].name, name))
+			return engines[i].engine;
+	fail(e, EINVAL, "accelerator '%s' is unknown", name);
+	return NULL;
+}
+
+static int cpu_make(struct vcpus *v, unsigned n, const struct vcpu_config *cfg,
+		    const struct engine *engine, struct err *e)
+{
+	/* Low, so that translated code can name its fields. */
+	struct cpu *c = os_map_low(sizeof(*c), e);
+	struct vcpu *u = &v->vcpu[n];
+	int r;
+
 	u->cpu = c;
+	if (!c) {
+		err_prefix(e, "vcpu %u", n);
+		return -ENOMEM;
+	}
 	u->all = v;
 	u->parked = true;
 	pthread_cond_init(&u->woken, NULL);
@@ -377,9 +398,13 @@ static int cpu_make(struct vcpus *v, unsigned n, const struct vcpu_config *cfg,
 	c->port.index = n;
 	c->port.wake = wake;
 	c->port.events = VCPU_PAUSE;
-	c->blocks = block_cache_new();
 	if (cpu_model_parse(c, cfg->model, e))
 		return -EINVAL;
+	c->accel = &v->accel;
+	c->engine = engine;
+	r = engine->attach(c, e);
+	if (r)
+		return r;
 	reset_one(c);
 	return 0;
 }
@@ -387,8 +412,11 @@ static int cpu_make(struct vcpus *v, unsigned n, const struct vcpu_config *cfg,
 struct vcpus *vcpus_new(const struct vcpu_config *cfg, struct err *e)
 {
 	unsigned count = cfg->topology.cpus;
+	const struct engine *engine = find_engine(cfg->accel.name, e);
 	struct vcpus *v;
 
+	if (!engine)
+		return NULL;
 	if (thunks_prepare(e))
 		return NULL;
 	v = xcalloc(1, sizeof(*v) + count * sizeof(v->vcpu[0]));
@@ -396,8 +424,9 @@ struct vcpus *vcpus_new(const struct vcpu_config *cfg, struct err *e)
 	pthread_cond_init(&v->changed, NULL);
 	v->paused = true;
 	v->bus = cfg->bus;
+	v->accel = cfg->accel;
 	for (v->count = 0; v->count < count; v->count++)
-		if (cpu_make(v, v->count, cfg, e)) {
+		if (cpu_make(v, v->count, cfg, engine, e)) {
 			v->count++;
 			vcpus_free(v);
 			return NULL;
@@ -419,9 +448,9 @@ void vcpus_free(struct vcpus *v)
 
 		if (v->vcpu[i].started)
 			pthread_join(v->vcpu[i].thread, NULL);
-		if (c)
-			block_cache_free(c->blocks);
-		free(c);
+		if (c && c->engine)
+			c->engine->detach(c);
+		os_unmap_low(c, sizeof(*c));
 	}
 	free(v);
 }

@@ -11,6 +11,7 @@
 #define CPU_VCPU_H
 #include "base/err.h"
 #include "bus/intc.h"
+#include "cpu/accel.h"
 #include "cpu/x86/state.h"
 
 struct vcpus;
@@ -22,7 +23,7 @@ enum vcpu_stop {
 };
 
 struct vcpu_config {
-	const char *accel;	/* "interp" */
+	struct accel_options accel;
 	const char *model;	/* the -cpu argument */
 	struct cpu_topology topology;
 	struct bus *bus;	/* borrowed */

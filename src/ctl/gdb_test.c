@@ -163,7 +163,10 @@ static void start_vcpu(struct machine *m, unsigned n)
 static struct machine *machine_make(const char *model)
 {
 	struct machine *m = &machine;
-	struct vcpu_config cfg = { "interp", model, { 2, 1, 2, 1 }, NULL };
+	struct vcpu_config cfg = {
+		.accel.name = "interp", .model = model,
+		.topology = { 2, 1, 2, 1 },
+	};
 
 	*m = (struct machine){ .quit_status = -1 };
 	m->loop = loop_new(NULL);

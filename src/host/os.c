@@ -106,6 +106,26 @@ void os_ram_free(struct os_ram *ram)
 	*ram = (struct os_ram){ .fd = -1 };
 }
 
+/* ---- memory that code names by 32-bit addresses ---- */
+
+void *os_map_low(uint64_t size, struct err *e)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+
+	if (p != MAP_FAILED)
+		return p;
+	fail(e, errno, "the host has no room for %" PRIu64 " KiB below 2 GiB: "
+	     "%s", size / 1024, strerror(errno));
+	return NULL;
+}
+
+void os_unmap_low(void *p, uint64_t size)
+{
+	if (p)
+		munmap(p, size);
+}
+
 /* ---- this process ---- */
 
 void os_thread_name(const char *fmt, ...)

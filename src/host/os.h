@@ -29,6 +29,12 @@ int os_ram_alloc(struct os_ram *ram, uint64_t size, const char *name,
 		 struct err *e);
 void os_ram_free(struct os_ram *ram);
 
+/* ---- memory that code names by 32-bit addresses ---- */
+
+/* Zeroed whole pages below 2 GiB, or NULL. */
+void *os_map_low(uint64_t size, struct err *e);
+void os_unmap_low(void *p, uint64_t size);	/* p may be NULL */
+
 /* ---- this process ---- */
 
 /* At most 15 characters count.  The calling thread. */

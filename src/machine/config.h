@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu/accel.h"
+
 struct clock_source;
 
 #define MACHINE_MAX_CPUS	16
@@ -40,7 +42,7 @@ enum panic_action { PANIC_SHUTDOWN, PANIC_PAUSE, PANIC_EXIT_FAILURE,
 struct machine_config {
 	/* Board and processor. */
 	const char *board;	/* "pc" */
-	const char *accel;	/* "interp" */
+	struct accel_options accel;
 	const char *cpu;	/* -cpu's text; NULL: the board's preset */
 	struct smp_config smp;
 	uint64_t ram_size;	/* bytes, a multiple of 4 KiB, not 0 */

@@ -14,7 +14,7 @@
 
 #include "../oracle/random.h"
 #include "chaos.h"
-#include "cpu/interp/interp.h"
+#include "cpu/loop.h"
 #include "cpu/x86/debug.h"
 #include "world.h"
 
@@ -74,7 +74,7 @@ static bool sleep_on(struct rig *g)
 static enum ending run(struct world *w, struct rig *g, const char **wrong)
 {
 	for (unsigned n = 0; n < STRETCHES; n++) {
-		interp_run_for(g->c, TURNS);
+		cpu_run_for(g->c, TURNS);
 		*wrong = check_cpu(g->c);
 		if (*wrong || g->shutdown)
 			return END_SHUTDOWN;

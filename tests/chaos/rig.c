@@ -91,7 +91,7 @@ void rig_open(struct rig *g, const char *cpu, unsigned cpus)
 	g->source = (struct clock_source){ now, wake, g };
 	g->deadline_ns = CLOCK_NEVER;
 	g->cfg = (struct machine_config){
-		.board = "pc", .accel = "interp", .cpu = cpu,
+		.board = "pc", .accel.name = "interp", .cpu = cpu,
 		.smp = { cpus, cpus, cpus, 1, 1 },
 		.ram_size = RIG_RAM, .acpi = true, .hpet = true,
 		.bios = rom_file(), .clock = &g->source, .escape = -1,

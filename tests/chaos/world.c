@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../oracle/random.h"
+#include "cpu/engine.h"
 #include "cpu/x86/desc.h"
 #include "cpu/x86/sysreg.h"
 #include "world.h"
@@ -390,6 +391,5 @@ void world_enter(struct world *w, struct cpu *c)
 	put_gprs(w, c);
 	c->halted = c->wait_sipi = false;
 	cpu_derive(c);
-	c->last_block = NULL;	/* it led here by other ways */
-	c->code_epoch++;
+	c->engine->flush(c);	/* what led here went by other ways */
 }

@@ -16,9 +16,9 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "bus/bus.h"
+#include "cpu/code.h"
 #include "cpu/interp/block.h"
 #include "cpu/interp/exec.h"
-#include "cpu/vcpu.h"
 
 #define ARENA_BYTES	(6 * MiB)
 #define BLOCK_SLOTS	(1u << 14)
@@ -76,35 +76,6 @@ void block_cache_flush(struct cpu *c)
 	c->code_epoch++;
 }
 
-/* ---- code bytes: which lines of a page have decoded code ---- */
-
-struct watch {
-	const struct ram_page *page;
-	uint8_t lines;
-};
-
-static void start_watch(struct cpu *c, void *arg)
-{
-	const struct watch *w = arg;
-
-	__atomic_fetch_or(w->page->code, w->lines, __ATOMIC_SEQ_CST);
-	tlb_protect_page(c, w->page->hva);
-}
-
-/* From here on, stores to these bytes reach code_written().  Bits are set while
- * all others stand still, so whoever sees one knows that no vCPU has a write
- * tag for the page any more. */
-static void watch_lines(struct cpu *c, const struct ram_page *page,
-			uint8_t lines)
-{
-	struct watch w = { page, lines };
-
-	if (!__atomic_load_n(page->code, __ATOMIC_SEQ_CST))
-		vcpu_exclusive(c, start_watch, &w);
-	else
-		__atomic_fetch_or(page->code, lines, __ATOMIC_SEQ_CST);
-}
-
 /* ---- dropping ---- */
 
 static void unlink_slot(struct block_cache *b, struct block *blk)
@@ -134,124 +105,18 @@ void block_drop(struct cpu *c, const uint8_t *hva, unsigned len)
 	}
 }
 
-struct written {
-	const uint8_t *hva;
-	uint8_t *code;		/* the page's code byte */
-	unsigned len;
-	unsigned vcpus_left;
-	uint8_t lines;		/* of the page, that vCPUs seen keep code of */
-};
-
-static void drop_written(struct cpu *c, void *arg)
+uint8_t block_lines(struct cpu *c, const uint8_t *page)
 {
-	struct written *w = arg;
-	const uint8_t *page = (const uint8_t *)((uintptr_t)w->hva & PAGE_MASK);
+	uint8_t lines = 0;
 
-	block_drop(c, w->hva, w->len);
 	for (struct block *b = c->blocks->page[page_slot_of(page)]; b;
 	     b = b->next_in_page)
 		if (b->hva >= page && b->hva < page + PAGE_SIZE)
-			w->lines |= ram_code_lines((uintptr_t)b->hva, b->bytes);
-	/* While all stand still: none has set a bit and not yet linked the
-	 * block that it is for. */
-	if (!--w->vcpus_left)
-		__atomic_store_n(w->code, w->lines, __ATOMIC_SEQ_CST);
-}
-
-void code_written(struct cpu *c, uint64_t gpa, unsigned len)
-{
-	struct written w = { .len = len, .vcpus_left = vcpu_siblings(c) };
-	struct ram_page page;
-
-	if (!bus_ram_page(c->bus, gpa, &page))
-		return;
-	w.hva = page.hva + (gpa & ~PAGE_MASK);
-	w.code = page.code;
-	if (!(__atomic_load_n(page.code, __ATOMIC_RELAXED) &
-	      ram_code_lines((uintptr_t)w.hva, len)))
-		return;
-	vcpu_exclusive(c, drop_written, &w);
+			lines |= ram_code_lines((uintptr_t)b->hva, b->bytes);
+	return lines;
 }
 
 /* ---- decoding ---- */
-
-/* Checks that wait until the instruction runs, because they depend on more
- * than its bytes and the code mode. */
-static void exec_guarded(struct cpu *c, const struct insn *i)
-{
-	uint32_t how = insn_how(i);
-
-	if ((how & HOW_PROT) && cpu_paragraph_mode(c))
-		fault_ud(c);
-	if ((how & HOW_CPL0) && c->cpl)
-		fault_gp0(c);
-	exec_rows[i->row](c, i);
-}
-
-static void choose_exec(const struct cpu *c, struct insn *i)
-{
-	if (insn_how(i) & (HOW_CPL0 | HOW_PROT))
-		i->exec = exec_guarded;
-	else if (!(i->exec = exec_select(i, (enum code_mode)c->mode)))
-		i->exec = exec_rows[i->row];
-}
-
-/* Bytes the code segment has from rip on, at most `want`. */
-static unsigned within_limit(const struct cpu *c, unsigned want)
-{
-	if (c->mode == CODE64)
-		return want;
-	if (c->rip > c->seg[CS].limit)
-		return 0;
-	if (c->seg[CS].limit - c->rip < want)
-		return (unsigned)(c->seg[CS].limit - c->rip + 1);
-	return want;
-}
-
-static _Noreturn void raise_undecodable(struct cpu *c, enum decode_result r)
-{
-	if (r == DECODE_UD)
-		fault_ud(c);
-	fault_gp0(c);	/* DECODE_LONG */
-}
-
-/* Fetch code at rip + n, of which `allowed` bytes are wanted in all: to the end
- * of the page, or one byte where there is no RAM.  Returns the new n. */
-static unsigned fetch_more(struct cpu *c, uint8_t *bytes, unsigned n,
-			   unsigned allowed)
-{
-	gva_t a = code_linear(c, c->rip + n);
-	uint64_t gpa, room = PAGE_SIZE - (a & ~PAGE_MASK);
-	const uint8_t *p = mem_fetch(c, a, &gpa);
-
-	if (!p) {
-		bytes[n] = mem_fetch_byte(c, a);
-		return n + 1;
-	}
-	if (room > allowed - n)
-		room = allowed - n;
-	memcpy(bytes + n, p, room);
-	return n + (unsigned)room;
-}
-
-void block_decode_one(struct cpu *c, struct insn *out)
-{
-	unsigned allowed = within_limit(c, INSN_MAX);
-	uint8_t bytes[INSN_MAX];
-	enum decode_result r;
-	unsigned n = 0;
-
-	do {
-		if (n == allowed)
-			fault_gp0(c);	/* past the limit, or too long */
-		n = fetch_more(c, bytes, n, allowed);
-		r = insn_decode(out, bytes, n, (enum code_mode)c->mode,
-				&c->features);
-	} while (r == DECODE_MORE);
-	if (r != DECODE_OK)
-		raise_undecodable(c, r);
-	choose_exec(c, out);
-}
 
 /* Fill blk from p; returns the number of instructions, 0 if not even one lies
  * wholly in [p, p+avail). */
@@ -267,7 +132,7 @@ static unsigned decode_run(struct cpu *c, struct block *blk, const uint8_t *p,
 				(enum code_mode)c->mode,
 				&c->features) != DECODE_OK)
 			break;	/* raised when it is reached */
-		choose_exec(c, i);
+		insn_choose_exec(i, (enum code_mode)c->mode);
 		at += i->len;
 		i->end = (uint16_t)at;
 		n++;
@@ -312,7 +177,7 @@ static const struct block *block_make(struct cpu *c, const uint8_t *hva)
 	 * it, or sees it. */
 	if (avail > BLOCK_MAX * INSN_MAX)
 		avail = BLOCK_MAX * INSN_MAX;
-	watch_lines(c, &page, ram_code_lines((uintptr_t)hva, avail));
+	code_watch(c, &page, ram_code_lines((uintptr_t)hva, avail));
 	blk = (struct block *)(void *)(b->arena + b->used);
 	memset(blk, 0, sizeof(*blk));
 	blk->hva = hva;

@@ -5,12 +5,8 @@
  * or at BLOCK_MAX instructions.  It is found by host address of its first byte
  * and code mode, so all linear addresses of a page share it.
  *
- * Each vCPU has a cache of its own, so lookups need no lock.  Before a vCPU
- * decodes from a 512-byte line that no cache has code of, it sets the line's
- * bit in the page's code byte (bus.h) and makes every vCPU drop its direct
- * write access to the page; from then on stores there come through
- * code_written(), which drops the blocks they touch in every cache.  Both use
- * vcpu_exclusive() (cpu/vcpu.h), so no store slips in between.
+ * Each vCPU has a cache of its own, so lookups need no lock.  Stores that
+ * change the bytes of a block drop it (cpu/code.h).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -78,12 +74,10 @@ static inline const struct block *block_next(struct cpu *c)
 	return block_find(c);
 }
 
-/* Decode the one instruction at c->rip into *out, uncached; raises what
- * fetching and decoding it raise. */
-void block_decode_one(struct cpu *c, struct insn *out);
-
 /* Drop blocks that overlap [hva, hva+len); on c's own thread or with c held
  * (vcpu_exclusive). */
 void block_drop(struct cpu *c, const uint8_t *hva, unsigned len);
+/* The lines of the page (bus.h) that there are blocks of. */
+uint8_t block_lines(struct cpu *c, const uint8_t *page);
 
 #endif

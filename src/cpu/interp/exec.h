@@ -5,7 +5,7 @@
  * instruction's; registers, flags and memory change as the manual says; faults
  * are raised (fault.h), never returned.  Privilege (HOW_CPL0), validity by mode
  * (HOW_NO64, HOW_PROT) and LOCK legality are checked by the decoder or by
- * exec_guarded() before it is called; CR0/CR4 conditions of vector and x87
+ * exec_guarded() (select.c) before it is called; CR0/CR4 conditions of vector and x87
  * instructions by their own exec functions (vector.c, fpu.c).
  *
  * The translator calls the same functions, so none may assume that a block of
@@ -33,6 +33,10 @@ extern const exec_fn exec_rows[];
 /* A faster function for this very form of the instruction in code of this mode
  * (enum code_mode), or NULL to use the row's (select.c). */
 exec_fn exec_select(const struct insn *i, enum code_mode mode);
+
+/* Set i->exec to what runs this instruction in code of this mode: the above,
+ * or the row's, behind the checks of privilege and mode that it needs. */
+void insn_choose_exec(struct insn *i, enum code_mode mode);
 
 /* ---- general registers ---- */
 

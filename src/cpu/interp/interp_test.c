@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include "cpu/interp/block.h"
-#include "cpu/interp/interp.h"
+#include "cpu/loop.h"
 #include "cpu/test_vm.h"
 #include "cpu/x86/debug.h"
 #include "cpu/x86/fault.h"
@@ -543,7 +543,7 @@ static void a_limited_run_counts_faults_as_turns(void **state)
 	c->rip = CODE + 1;
 	vm_gate(vm, VEC_UD, CODE + 1);
 	vcpu_lower(&c->port, VCPU_PAUSE);
-	interp_run_for(c, 100);
+	cpu_run_for(c, 100);
 	assert_int_equal(c->insn_count, 0);
 	assert_int_equal(c->rip, CODE + 1);
 	assert_int_equal(rsp - c->gpr[RSP], 100 * 12);
@@ -557,7 +557,7 @@ static void a_limited_run_ends_at_a_halt(void **state)
 	struct cpu *c = vm_cpu(vm, 0);
 
 	vcpu_lower(&c->port, VCPU_PAUSE);
-	interp_run_for(c, 100);
+	cpu_run_for(c, 100);
 	assert_true(c->halted);
 	assert_int_equal(c->insn_count, 2);
 	vm_free(vm);

@@ -58,3 +58,24 @@ exec_fn exec_select(const struct insn *i, enum code_mode mode)
 		fast = select_move(i, general, form);
 	return fast ? fast : select_flow(i, general, form, mode);
 }
+
+/* Checks that wait until the instruction runs, because they depend on more
+ * than its bytes and the code mode. */
+static void exec_guarded(struct cpu *c, const struct insn *i)
+{
+	uint32_t how = insn_how(i);
+
+	if ((how & HOW_PROT) && cpu_paragraph_mode(c))
+		fault_ud(c);
+	if ((how & HOW_CPL0) && c->cpl)
+		fault_gp0(c);
+	exec_rows[i->row](c, i);
+}
+
+void insn_choose_exec(struct insn *i, enum code_mode mode)
+{
+	if (insn_how(i) & (HOW_CPL0 | HOW_PROT))
+		i->exec = exec_guarded;
+	else if (!(i->exec = exec_select(i, mode)))
+		i->exec = exec_rows[i->row];
+}

@@ -137,7 +137,7 @@ void tlb_protect_page(struct cpu *c, const uint8_t *hva_page);
 void tlb_check_generation(struct cpu *c);
 
 /* Called by mem.c after a store to a RAM page whose code byte is not 0; the
- * engine drops what it decoded from those bytes (interp/block.c).  May wait for
+ * engines drop what they made from those bytes (cpu/code.c).  May wait for
  * other vCPUs: the caller holds no lock. */
 void code_written(struct cpu *c, uint64_t gpa, unsigned len);
 

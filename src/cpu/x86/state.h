@@ -26,7 +26,9 @@
 #include "cpu/x86/cpuid.h"
 #include "cpu/x86/tlb.h"
 
+struct accel_options;
 struct bus;
+struct engine;
 struct insn;
 struct intc_ops;
 
@@ -254,6 +256,9 @@ struct cpu {
 	struct cpu_topology topology;
 
 	/* ---- engine's own ---- */
+	const struct engine *engine;	/* cpu/engine.h */
+	const struct accel_options *accel;	/* borrowed, as long as c is */
+	struct jit *jit;		/* the translator's */
 	struct block_cache *blocks;	/* interp/block.h */
 	const struct block *last_block;	/* the one run before, or NULL */
 	struct vcpu *vcpu;		/* thread and parking; vcpu.c */
