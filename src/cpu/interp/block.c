@@ -218,8 +218,8 @@ const struct block *block_find(struct cpu *c)
 	const struct block *blk;
 	const uint8_t *hva;
 
-	if (likely(e->exec == (a & PAGE_MASK))) {
-		hva = (const uint8_t *)(uintptr_t)(a + e->addend);
+	if (likely((a ^ e->exec) < PAGE_SIZE)) {
+		hva = (const uint8_t *)(e->host + (a ^ e->exec));
 	} else {
 		uint64_t gpa;
 

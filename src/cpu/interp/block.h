@@ -59,11 +59,12 @@ static inline const struct block *block_next(struct cpu *c)
 {
 	gva_t a = code_linear(c, c->rip);
 	const struct tlb_entry *e = &c->tlb.entry[c->tlb_index][tlb_slot(a)];
-	const uint8_t *hva = (const uint8_t *)(uintptr_t)(a + e->addend);
+	uint64_t off = a ^ e->exec;
+	const uint8_t *hva = (const uint8_t *)(e->host + off);
 	const struct block *last = c->last_block;
 
 	if (unlikely(!last || last->link_epoch != c->code_epoch ||
-		     e->exec != (a & PAGE_MASK)))
+		     off >= PAGE_SIZE))
 		return block_find(c);
 	for (unsigned n = 0; n < 2; n++) {
 		const struct block_link *l = &last->link[n];

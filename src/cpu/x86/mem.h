@@ -27,22 +27,22 @@ void mem_write_slow(struct cpu *c, gva_t a, uint64_t v, unsigned size,
 static inline void *mem_hit_read(struct cpu *c, gva_t a, unsigned size,
 				 unsigned table)
 {
-	struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(a)];
+	const struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(a)];
+	uint64_t off = a ^ e->read;
 
-	if (likely(e->read == (a & PAGE_MASK) &&
-		   (a & ~PAGE_MASK) <= PAGE_SIZE - size))
-		return (void *)(uintptr_t)(a + e->addend);
+	if (likely(off <= PAGE_SIZE - size))
+		return (void *)(e->host + off);
 	return NULL;
 }
 
 static inline void *mem_hit_write(struct cpu *c, gva_t a, unsigned size,
 				  unsigned table)
 {
-	struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(a)];
+	const struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(a)];
+	uint64_t off = a ^ e->write;
 
-	if (likely(e->write == (a & PAGE_MASK) &&
-		   (a & ~PAGE_MASK) <= PAGE_SIZE - size))
-		return (void *)(uintptr_t)(a + e->addend);
+	if (likely(off <= PAGE_SIZE - size))
+		return (void *)(e->host + off);
 	return NULL;
 }
 

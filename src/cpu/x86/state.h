@@ -194,6 +194,9 @@ struct cpu {
 	/* Moves whenever decoded code has been dropped: guards the links
 	 * between blocks. */
 	uint32_t code_epoch;
+	/* Moves whenever a translation that code could have been fetched
+	 * through may be gone: any flush, any MOV to CR3. */
+	uint32_t map_epoch;
 	const _Atomic uint32_t *bus_generation;	/* bus_generation_word() */
 	struct vcpu_port port;		/* events from outside */
 

@@ -26,7 +26,7 @@ static void drop(struct tlb *t, unsigned table, unsigned slot)
 {
 	struct tlb_entry *e = &t->entry[table][slot];
 
-	e->read = e->write = e->exec = TLB_NONE;
+	e->read = e->write = e->exec = tlb_no_tag(slot);
 	t->flags[table][slot] = 0;
 }
 
@@ -40,8 +40,9 @@ static void forget_large(struct tlb *t)
 
 static void empty(struct tlb *t)
 {
-	memset(t->entry, 0xff, sizeof(t->entry));
-	memset(t->flags, 0, sizeof(t->flags));
+	for (unsigned table = 0; table < TLB_TABLES; table++)
+		for (unsigned s = 0; s < TLB_SIZE; s++)
+			drop(t, table, s);
 	forget_large(t);
 	t->ready = true;
 }
@@ -80,14 +81,21 @@ static void untag_write(struct tlb *t, unsigned table, unsigned slot,
 			const void *arg)
 {
 	if (t->back[table][slot].hva == arg)
-		t->entry[table][slot].write = TLB_NONE;
+		t->entry[table][slot].write = tlb_no_tag(slot);
+}
+
+/* Translations may be gone: of data and of the code that runs. */
+static void changed(struct cpu *c)
+{
+	c->stop_block = 1;
+	c->map_epoch++;
 }
 
 void tlb_flush_all(struct cpu *c)
 {
 	struct tlb *t = &c->tlb;
 
-	c->stop_block = 1;
+	changed(c);
 	if (!t->ready) {
 		empty(t);
 		return;
@@ -102,7 +110,7 @@ void tlb_flush_nonglobal(struct cpu *c)
 		tlb_flush_all(c);
 		return;
 	}
-	c->stop_block = 1;
+	changed(c);
 	each(&c->tlb, drop_nonglobal, NULL);
 }
 
@@ -121,7 +129,7 @@ void tlb_flush_page(struct cpu *c, gva_t a)
 		tlb_flush_all(c);
 		return;
 	}
-	c->stop_block = 1;
+	changed(c);
 	for (unsigned table = 0; table < TLB_ALIGN; table++)
 		if (t->back[table][tlb_slot(a)].page == (a & PAGE_MASK))
 			drop(t, table, tlb_slot(a));
@@ -167,18 +175,19 @@ static void tag_write(struct tlb_entry *e, gva_t page, const uint8_t *code)
 	e->write = page;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (code && __atomic_load_n(code, __ATOMIC_RELAXED))
-		e->write = TLB_NONE;
+		e->write = tlb_no_tag(tlb_slot(page));
 }
 
 static void set_tags(struct tlb_entry *e, const struct tlb_back *b,
 		     uint8_t flags)
 {
 	bool direct = b->hva && !(flags & TLB_WATCHED);
+	uint64_t none = tlb_no_tag(tlb_slot(b->page));
 
-	e->addend = (uintptr_t)b->hva - b->page;
-	e->read = direct && (flags & TLB_READ) ? b->page : TLB_NONE;
-	e->exec = b->hva && (flags & TLB_EXEC) ? b->page : TLB_NONE;
-	e->write = TLB_NONE;
+	e->host = (uintptr_t)b->hva;
+	e->read = direct && (flags & TLB_READ) ? b->page : none;
+	e->exec = b->hva && (flags & TLB_EXEC) ? b->page : none;
+	e->write = none;
 	if (direct && (flags & TLB_WRITE) && !(flags & TLB_ROM))
 		tag_write(e, b->page, b->code);
 }

@@ -1,10 +1,11 @@
 /* cpu/x86/tlb.h - the software TLB: guest-virtual page to host address.
  *
- * Direct-mapped.  An entry has one tag per kind of access; a tag equals the
- * page's linear address when that access may go straight to memory at
- * gva + addend, and has low bits set (so never equals) when it must take the
- * slow path: no right, MMIO, a page with decoded code (writes), a watchpoint,
- * a dirty bit still to be set.
+ * Direct-mapped.  An entry has one tag per kind of access; a tag is the page's
+ * linear address when that access may go straight to memory in the page at
+ * `host`, else tlb_no_tag(): no right, MMIO, a page with decoded code (writes),
+ * a watchpoint, a dirty bit still to be set.  So (a ^ tag) is the offset in the
+ * page on a hit, and at least PAGE_SIZE on a miss: one unsigned compare with
+ * PAGE_SIZE - size finds both misses and page crossings.
  *
  * One table per kind of rights, so that SYSCALL, IRET, STAC and CLAC switch
  * tables instead of flushing:
@@ -28,7 +29,6 @@
 #define TLB_BITS	10
 #define TLB_SIZE	(1u << TLB_BITS)
 #define TLB_TABLES	4
-#define TLB_NONE	(~0ull)		/* a tag no address equals */
 #define PAGE_BITS	12
 #define PAGE_SIZE	4096ull
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
@@ -39,7 +39,7 @@ enum tlb_table { TLB_SMAP, TLB_SUPERVISOR, TLB_USER, TLB_ALIGN };
 
 struct tlb_entry {
 	uint64_t read, write, exec;	/* tags */
-	uintptr_t addend;		/* hva - gva */
+	uintptr_t host;			/* address of the page */
 };
 
 /* flags[] of an entry; 0: empty. */
@@ -72,5 +72,11 @@ struct tlb {
 static inline unsigned tlb_slot(gva_t a)
 {
 	return a >> PAGE_BITS & (TLB_SIZE - 1);
+}
+
+/* A tag that no address of the slot hits, canonical or not. */
+static inline uint64_t tlb_no_tag(unsigned slot)
+{
+	return ~((uint64_t)slot << PAGE_BITS);
 }
 #endif
