@@ -43,7 +43,7 @@ static void warn(const struct options *o)
 {
 	if (o->accel_refused)
 		log_warn("accelerator '%s': not in this version, falling back "
-			 "to 'interp'", o->accel_refused);
+			 "to '%s'", o->accel_refused, o->machine.accel.name);
 	if (!o->display_chosen)
 		log_warn("there is no screen in this version: running as with "
 			 "-display none; -nographic puts the serial console "

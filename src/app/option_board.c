@@ -22,7 +22,7 @@
 #define RAM_MAX		(1024 * GiB)
 #define PAGE		4096
 
-/* ---- -machine and -accel ---- */
+/* ---- -machine ---- */
 
 static const struct {
 	const char *name, *help;	/* help NULL: not in this version */
@@ -66,45 +66,6 @@ static void print_boards(struct options *o)
 	o->done = true;
 }
 
-static int add_accel(struct options *o, const char *name, size_t len,
-		     struct err *e)
-{
-	/* tcg is QEMU's name for an engine of one's own. */
-	static const char *const here[] = { "interp", "tcg" };
-	static const char *const absent[] = { "kvm", "jit", "xen", "hax",
-					      "hvf", "nvmm", "whpx",
-					      "qtest" };
-
-	for (size_t i = 0; i < ARRAY_LEN(here); i++) {
-		if (strlen(here[i]) == len && !memcmp(here[i], name, len)) {
-			o->accel_chosen = true;
-			return 0;
-		}
-	}
-	for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
-		if (strlen(absent[i]) == len && !memcmp(absent[i], name, len)) {
-			if (!o->accel_chosen && !o->accel_refused)
-				o->accel_refused = absent[i];
-			return 0;
-		}
-	}
-	return fail(e, EINVAL, "accelerator '%.*s' is unknown, '-accel help' "
-		    "lists them", (int)len, name);
-}
-
-/* "kvm:tcg": the first that is there. */
-static int add_accels(struct options *o, const char *list, struct err *e)
-{
-	for (;; list++) {
-		size_t len = strcspn(list, ":");
-		int r = add_accel(o, list, len, e);
-
-		list += len;
-		if (r || !*list)
-			return r;
-	}
-}
-
 /* A property of QEMU's board that cannot be chosen here: the values that mean
  * what we do anyway are taken, others refused. */
 static int check_fixed_prop(const char *key, const char *value, struct err *e)
@@ -145,7 +106,7 @@ static int check_fixed_prop(const char *key, const char *value, struct err *e)
 static int machine_props(struct options *o, struct optstr *s, struct err *e)
 {
 	const char *accel = optstr_get(s, "accel"), *key, *value;
-	int r = accel ? add_accels(o, accel, e) : 0;
+	int r = accel ? accel_list(o, accel, e) : 0;
 
 	if (!r)
 		r = optstr_bool(s, "acpi", &o->machine.acpi, e);
@@ -173,37 +134,6 @@ int set_machine(struct options *o, const char *arg, struct err *e)
 		r = set_board(o, type, e);
 	if (!r && !o->done)
 		r = machine_props(o, s, e);
-	optstr_free(s);
-	return r;
-}
-
-int set_accel(struct options *o, const char *arg, struct err *e)
-{
-	struct optstr *s;
-	const char *name, *thread;
-	int r = optstr_parse(&s, arg, "accel", e);
-
-	if (r)
-		return r;
-	if (optstr_wants_help(s)) {
-		fprintf(o->out, "Accelerators supported in QEMU binary:\n"
-			"interp\ntcg\n");
-		o->done = true;
-		goto out;
-	}
-	r = optstr_need(s, "accel", &name, e);
-	if (!r)
-		r = add_accels(o, name, e);
-	if (r)
-		goto out;
-	thread = optstr_get(s, "thread");
-	if (thread && strcmp(thread, "multi"))
-		r = fail(e, ENOTSUP, "thread=%s: not in this version, each "
-			 "processor has a thread", thread);
-	else if (optstr_unused(s))
-		r = fail(e, ENOTSUP, "%s: not in this version, or unknown",
-			 optstr_unused(s));
-out:
 	optstr_free(s);
 	return r;
 }

@@ -34,10 +34,12 @@ static const struct option options[] = {
 	  "print the version and exit" },
 
 	{ "machine", true, set_machine, "[type=]pc[,acpi=on|off][,hpet=on|off]"
-	  "[,accel=interp]", "the board; 'help' lists them" },
+	  "[,accel=name[:name...]]", "the board; 'help' lists them" },
 	{ "M", true, set_machine, NULL, NULL },
-	{ "accel", true, set_accel, "interp", "the CPU engine; 'help' lists "
-	  "them" },
+	{ "accel", true, set_accel, "interp|tcg[,tb-size=n][,check=n]"
+	  "[,flags=exact][,one-insn-per-tb=on]",
+	  "the CPU engine; 'help' lists them; given again: the next if this "
+	  "one is not here" },
 	{ "cpu", true, set_cpu, "model[,+feature][,-feature]",
 	  "the processor; 'help' lists them" },
 	{ "smp", true, set_smp, "[cpus=]n[,maxcpus=n][,sockets=n][,cores=n]"
@@ -246,14 +248,6 @@ static int check_together(const struct options *o, struct err *e)
 			return fail(e, EINVAL, "-chardev %s: cannot be used "
 				    "with -daemonize", m->chardevs.at[i]);
 	return 0;
-}
-
-static int settle_accel(struct options *o, struct err *e)
-{
-	if (!o->accel_refused || o->accel_chosen)
-		return 0;
-	return fail(e, ENOTSUP, "accelerator '%s': not in this version, "
-		    "'interp' is", o->accel_refused);
 }
 
 /* A board has one serial port unless told otherwise. */

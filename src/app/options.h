@@ -23,8 +23,9 @@ struct options {
 	bool nographic;
 	bool display_chosen;	/* -nographic, -display or -vga none */
 	bool nodefaults;
-	bool accel_chosen;	/* by one that exists here */
-	const char *accel_refused;	/* the first that does not; NULL */
+	bool accel_chosen;	/* one that exists here was named */
+	const char *accel_refused;	/* the first before it that does not */
+	bool single_thread;	/* asked for with it */
 	FILE *out;		/* borrowed: where help goes */
 	struct text_list owned;	/* strings made while parsing */
 };
@@ -43,13 +44,20 @@ void text_list_add(struct text_list *l, const char *s);
 /* Takes s, which lives as long as o. */
 const char *options_own(struct options *o, char *s);
 
+/* option_accel.c: "kvm:tcg", the first that is there; and, when all is read,
+ * whether there was one. */
+int accel_list(struct options *o, const char *list, struct err *e);
+int settle_accel(const struct options *o, struct err *e);
+
 /* Rows of the table, in options.c's order of files. */
 typedef int option_fn(struct options *o, const char *arg, struct err *e);
 
+/* option_accel.c */
+option_fn set_accel;
 /* option_board.c */
-option_fn set_machine, set_accel, set_cpu, set_smp, set_memory, set_no_acpi,
-	set_no_hpet, set_uuid, set_smbios, set_boot, set_rtc, set_kernel,
-	set_initrd, set_append, set_bios, set_firmware_dir;
+option_fn set_machine, set_cpu, set_smp, set_memory, set_no_acpi, set_no_hpet,
+	set_uuid, set_smbios, set_boot, set_rtc, set_kernel, set_initrd,
+	set_append, set_bios, set_firmware_dir;
 /* option_run.c */
 option_fn set_nographic, set_display, set_vga, set_net, set_nic, set_serial,
 	set_parallel, set_monitor, set_chardev, set_device, set_global,

@@ -39,6 +39,10 @@ static void good_lines_are_taken(void **state)
 		"-machine type=pc,dump-guest-core=on,mem-merge=off",
 		"-M accel=kvm:tcg",
 		"-accel kvm -accel tcg,thread=multi",
+		"-accel kvm,kernel-irqchip=split -accel jit -accel xen",
+		"-accel tcg,tb-size=64,split-wx=on,one-insn-per-tb=off",
+		"-accel jit,check=100,flags=exact -accel tcg,flags=lazy",
+		"-accel interp,thread=single,one-insn-per-tb=on",
 		"-m 1 -m 1.5G -m size=4096K -m 1T",
 		"-smp 16",
 		"-name guest=vm,,1,process=p,debug-threads=on -uuid "
@@ -94,7 +98,12 @@ static void bad_lines_name_the_option_the_value_and_the_limit(void **state)
 		{ "-M pc,accel=foo", "accelerator 'foo' is unknown" },
 		{ "-accel kvm", "accelerator 'kvm': not in this version" },
 		{ "-accel interp,tb-size=1", "tb-size: not in this version" },
-		{ "-accel tcg,thread=single", "thread=single: not in this" },
+		{ "-accel kvm:tcg", "a list is for '-machine accel=kvm:tcg'" },
+		{ "-accel tcg,thread=single -smp 2", "thread=single: with 2" },
+		{ "-accel tcg,thread=x", "thread: 'x' is neither 'multi' nor" },
+		{ "-accel tcg,tb-size=1025", "tb-size: 1025 is over 1024" },
+		{ "-accel tcg,foo=1", "foo: not in this version, or unknown" },
+		{ "-accel jit,flags=x", "flags: 'x' is neither 'lazy' nor" },
 		{ "-smp 17", "-smp 17: cpus: 17 is over 16" },
 		{ "-smp 0", "-smp 0: cpus: 0 is under 1" },
 		{ "-smp x", "cpus: 'x' is not a number from 1 to 16" },
@@ -236,6 +245,45 @@ static void values_arrive_in_the_configuration(void **state)
 	options_free(&o);
 }
 
+static void the_first_accelerator_that_is_here_is_taken(void **state)
+{
+	static const struct {
+		const char *line;
+		struct accel_options taken;
+		const char *refused;
+	} rows[] = {
+		{ "-accel interp", { .name = "interp" }, NULL },
+		{ "-accel tcg", { .name = "jit" }, NULL },
+		{ "-accel jit,tb-size=8 -accel interp",
+		  { .name = "jit", .tb_size_mib = 8 }, NULL },
+		{ "-accel interp -accel jit,tb-size=8",
+		  { .name = "interp" }, NULL },
+		{ "-accel kvm -accel tcg,check=3,flags=exact",
+		  { .name = "jit", .check = 3, .exact_flags = true }, "kvm" },
+		{ "-M accel=xen:kvm:interp:tcg", { .name = "interp" }, "xen" },
+		{ "-accel tcg,one-insn-per-tb=on -accel kvm",
+		  { .name = "jit", .one_insn = true }, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct accel_options *want = &rows[i].taken, *got;
+		struct options o;
+
+		assert_int_equal(parse(&o, rows[i].line, NULL), 0);
+		got = &o.machine.accel;
+		assert_string_equal(got->name, want->name);
+		assert_int_equal(got->tb_size_mib, want->tb_size_mib);
+		assert_int_equal(got->check, want->check);
+		assert_int_equal(got->exact_flags, want->exact_flags);
+		assert_int_equal(got->one_insn, want->one_insn);
+		assert_true(o.accel_chosen);
+		assert_int_equal(!o.accel_refused, !rows[i].refused);
+		if (rows[i].refused)
+			assert_string_equal(o.accel_refused, rows[i].refused);
+		options_free(&o);
+	}
+}
+
 static void the_first_serial_port_depends(void **state)
 {
 	static const struct {
@@ -280,6 +328,7 @@ int main(void)
 		TEST(help_of_each_kind_is_done_without_a_machine),
 		TEST(missing_parts_of_the_topology_are_computed),
 		TEST(values_arrive_in_the_configuration),
+		TEST(the_first_accelerator_that_is_here_is_taken),
 		TEST(the_first_serial_port_depends),
 	};
 

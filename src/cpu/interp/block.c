@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "bus/bus.h"
+#include "cpu/accel.h"
 #include "cpu/code.h"
 #include "cpu/interp/block.h"
 #include "cpu/interp/exec.h"
@@ -123,9 +124,9 @@ uint8_t block_lines(struct cpu *c, const uint8_t *page)
 static unsigned decode_run(struct cpu *c, struct block *blk, const uint8_t *p,
 			   unsigned avail)
 {
-	unsigned n = 0, at = 0;
+	unsigned most = c->accel->one_insn ? 1 : BLOCK_MAX, n = 0, at = 0;
 
-	while (n < BLOCK_MAX && at < avail) {
+	while (n < most && at < avail) {
 		struct insn *i = &blk->insn[n];
 
 		if (insn_decode(i, p + at, avail - at,
