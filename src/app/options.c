@@ -303,7 +303,7 @@ void options_init(struct options *o, FILE *out)
 		.out = out,
 		.machine = {
 			.board = "pc",
-			.accel.name = "interp",
+			.accel.name = ACCEL_PRESET,
 			.smp = { 1, 1, 1, 1, 1 },
 			.ram_size = PRESET_RAM,
 			.acpi = true,

@@ -241,7 +241,7 @@ static void values_arrive_in_the_configuration(void **state)
 	assert_int_equal(m->escape, 2);
 	assert_int_equal(m->panic, PANIC_PAUSE);
 	assert_string_equal(m->cpu, "max,-avx");
-	assert_string_equal(m->accel.name, "interp");
+	assert_string_equal(m->accel.name, ACCEL_PRESET);
 	options_free(&o);
 }
 

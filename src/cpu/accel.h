@@ -5,7 +5,8 @@
 #define CPU_ACCEL_H
 #include <stdbool.h>
 
-#define ACCEL_TB_SIZE_MAX 1024	/* MiB */
+#define ACCEL_PRESET	  "interp"	/* without -accel */
+#define ACCEL_TB_SIZE_MAX 1024		/* MiB */
 
 struct accel_options {
 	const char *name;	/* "interp", "jit" */

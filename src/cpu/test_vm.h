@@ -8,6 +8,8 @@
  *   assert_int_equal(vm_cpu(vm, 0)->gpr[RAX], 1);
  *   vm_free(vm);
  *
+ * VM_TEST_MAIN(), in place of TEST_MAIN(), runs the tests once on each engine.
+ *
  * Programs run in flat 32-bit segments without paging.  OUT to port 0F4h parks
  * the vCPU and counts as an end, as does a stop by itself (triple fault, gdb);
  * HLT behind it keeps the rest of the block from running on.
@@ -33,6 +35,23 @@
 #define VM_STACKS	0x20000		/* 4 KiB each */
 #define VM_END_PORT	0xf4
 #define VM_PATIENCE_S	60
+
+/* The engine of the next vm_new(). */
+static const char *vm_accel = ACCEL_PRESET;
+
+#define VM_TEST_MAIN(name, ...)                                               \
+	int main(void)                                                        \
+	{                                                                     \
+		const struct CMUnitTest tests[] = { __VA_ARGS__ };            \
+		int failed;                                                   \
+									      \
+		vm_accel = "interp";                                          \
+		failed = cmocka_run_group_tests_name(name ", interp", tests,  \
+						     NULL, NULL);             \
+		vm_accel = "jit";                                             \
+		return failed + cmocka_run_group_tests_name(                  \
+					name ", jit", tests, NULL, NULL);     \
+	}
 
 /* A local interrupt controller with one vector to give. */
 struct vm_intc {
@@ -108,7 +127,7 @@ static inline struct test_vm *vm_new_unstarted(unsigned cpus)
 {
 	struct test_vm *vm = calloc(1, sizeof(*vm));
 	struct vcpu_config cfg = {
-		.accel.name = "interp", .model = "qemu64",
+		.accel.name = vm_accel, .model = "qemu64",
 		.topology = { cpus, cpus, 1, 1 },
 	};
 	struct err e;

@@ -271,13 +271,13 @@ static void a_triple_fault_is_told(void **state)
 	vm_free(vm);
 }
 
-TEST_MAIN("vcpu",
-	  TEST(paused_vcpus_stand_still),
-	  TEST(a_halted_vcpu_sees_its_reset),
-	  TEST(exclusive_work_at_once_takes_turns),
-	  TEST(pausing_waits_for_exclusive_work),
-	  TEST(code_that_another_vcpu_wrote_is_seen),
-	  TEST(locked_additions_across_pages_all_count),
-	  TEST(sipi_behind_init_starts_a_vcpu),
-	  TEST(init_makes_a_running_vcpu_wait_for_sipi),
-	  TEST(a_triple_fault_is_told))
+VM_TEST_MAIN("vcpu",
+	     TEST(paused_vcpus_stand_still),
+	     TEST(a_halted_vcpu_sees_its_reset),
+	     TEST(exclusive_work_at_once_takes_turns),
+	     TEST(pausing_waits_for_exclusive_work),
+	     TEST(code_that_another_vcpu_wrote_is_seen),
+	     TEST(locked_additions_across_pages_all_count),
+	     TEST(sipi_behind_init_starts_a_vcpu),
+	     TEST(init_makes_a_running_vcpu_wait_for_sipi),
+	     TEST(a_triple_fault_is_told))

@@ -164,7 +164,7 @@ static struct machine *machine_make(const char *model)
 {
 	struct machine *m = &machine;
 	struct vcpu_config cfg = {
-		.accel.name = "interp", .model = model,
+		.accel.name = ACCEL_PRESET, .model = model,
 		.topology = { 2, 1, 2, 1 },
 	};
 

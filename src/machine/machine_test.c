@@ -39,7 +39,7 @@ static int rig_up(void **state)
 	snprintf(r->serial, sizeof(r->serial), "file:%s", r->out);
 	snprintf(r->chardev, sizeof(r->chardev), "file,id=c,path=%s", r->out);
 	r->cfg = (struct machine_config){
-		.board = "pc", .accel.name = "interp",
+		.board = "pc", .accel.name = ACCEL_PRESET,
 		.smp = { .cpus = 1, .maxcpus = 1, .sockets = 1, .cores = 1,
 			 .threads = 1 },
 		.ram_size = 16 * MiB, .acpi = true, .hpet = true,

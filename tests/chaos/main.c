@@ -1,6 +1,9 @@
 /* main.c - chaos: nothing a guest executes stops the program.
  *
- *   chaos [--seed N] [--count ROUNDS] [--verbose] [-d CATEGORIES] cpu|smp|devices
+ *   chaos [--seed N] [--count ROUNDS] [--verbose] [-d CATEGORIES]
+ *         [--accel ENGINE] cpu|smp|devices
+ *
+ * ENGINE is the argument of husk's -accel.
  *
  * Round k has seed N + k.  Rounds run in a child process, so that one that
  * kills it is found, reported and passed by; a round without progress for
@@ -17,8 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/options.h"
 #include "base/log.h"
 #include "chaos.h"
+#include "rig.h"
 
 #define HANG_S		120
 #define POLL_US		10000
@@ -35,8 +40,22 @@ static struct {
 static _Noreturn void usage(void)
 {
 	fprintf(stderr, "usage: chaos [--seed N] [--count ROUNDS] [--verbose]"
-		" [-d CATEGORIES] cpu|smp|devices\n");
+		" [-d CATEGORIES] [--accel ENGINE] cpu|smp|devices\n");
 	exit(2);
+}
+
+static bool choose_accel(const char *text)
+{
+	struct options o;
+	struct err e;
+	bool good;
+
+	options_init(&o, stdout);
+	good = !set_accel(&o, text, &e) && !settle_accel(&o, &e) && !o.done;
+	if (good)
+		rig_accel = o.machine.accel;
+	options_free(&o);
+	return good;
 }
 
 static void read_arguments(int argc, char **argv)
@@ -60,6 +79,8 @@ static void read_arguments(int argc, char **argv)
 			opt.seed = strtoull(v, NULL, 0);
 		else if (!strcmp(a, "--count"))
 			opt.count = strtoull(v, NULL, 0);
+		else if (!strcmp(a, "--accel") && choose_accel(v))
+			continue;
 		else if (strcmp(a, "-d") || log_set_categories(v, &e) < 0)
 			usage();
 	}

@@ -27,6 +27,8 @@ static const char *const devices[] = {
 	"isa-debug-exit", "pvpanic", "pc-testdev", "pci-testdev",
 };
 
+struct accel_options rig_accel = { .name = ACCEL_PRESET };
+
 static _Noreturn void cannot(const char *why)
 {
 	fprintf(stderr, "chaos: %s\n", why);
@@ -91,7 +93,7 @@ void rig_open(struct rig *g, const char *cpu, unsigned cpus)
 	g->source = (struct clock_source){ now, wake, g };
 	g->deadline_ns = CLOCK_NEVER;
 	g->cfg = (struct machine_config){
-		.board = "pc", .accel.name = "interp", .cpu = cpu,
+		.board = "pc", .accel = rig_accel, .cpu = cpu,
 		.smp = { cpus, cpus, cpus, 1, 1 },
 		.ram_size = RIG_RAM, .acpi = true, .hpet = true,
 		.bios = rom_file(), .clock = &g->source, .escape = -1,

@@ -20,6 +20,9 @@
 
 #define RIG_RAM		(2 * MiB)
 
+/* The engine of the next rig_open(). */
+extern struct accel_options rig_accel;
+
 struct rig {
 	struct machine_config cfg;
 	struct clock_source source;

@@ -1,8 +1,7 @@
-/* cpu/interp/interp_test.c - one vCPU runs small programs: code that changes,
- * halts and interrupts, single steps and breakpoints.
+/* cpu/loop_test.c - one vCPU runs small programs on each engine: code that
+ * changes, halts and interrupts, single steps and breakpoints.
  * SPDX-License-Identifier: MIT
  */
-#include "cpu/interp/block.h"
 #include "cpu/loop.h"
 #include "cpu/test_vm.h"
 #include "cpu/x86/debug.h"
@@ -213,36 +212,6 @@ static const uint8_t undefined[] = {
 	0x43,				/* inc ebx */
 	0x0f, 0x0b,			/* ud2 */
 };
-
-/* ---- blocks ---- */
-
-static void a_block_is_decoded_once(void **state)
-{
-	struct test_vm *vm = vm_new(1);
-	struct cpu *c = vm_cpu(vm, 0);
-	const struct block *b;
-
-	VM_LOAD(vm, CODE, patch_byte);
-	vm_flat(vm, 0, CODE);
-	b = block_find(c);
-	assert_non_null(b);
-	assert_int_equal(b->bytes, sizeof(patch_byte));	/* HLT ends it */
-	assert_ptr_equal(block_find(c), b);
-	vm_load(vm, CODE + 7, "\x90\x90", 2);
-	block_drop(c, vm->ram + CODE + 8, 1);
-	assert_ptr_not_equal(block_find(c), b);
-	vm_free(vm);
-}
-
-static void an_instruction_across_pages_is_stepped(void **state)
-{
-	struct test_vm *vm = vm_new(1);
-
-	VM_LOAD(vm, 0x4ff0, patch_crossing);
-	vm_flat(vm, 0, 0x4fff);
-	assert_null(block_find(vm_cpu(vm, 0)));
-	vm_free(vm);
-}
 
 /* ---- code that changes ---- */
 
@@ -563,23 +532,21 @@ static void a_limited_run_ends_at_a_halt(void **state)
 	vm_free(vm);
 }
 
-TEST_MAIN("interp",
-	  TEST(a_limited_run_counts_faults_as_turns),
-	  TEST(a_limited_run_ends_at_a_halt),
-	  TEST(a_block_is_decoded_once),
-	  TEST(an_instruction_across_pages_is_stepped),
-	  TEST(stores_to_the_next_instruction_are_seen),
-	  TEST(a_function_that_changed_is_decoded_again),
-	  TEST(dma_into_code_is_seen),
-	  TEST(an_interrupt_wakes_from_hlt),
-	  TEST(only_an_nmi_wakes_with_interrupts_off),
-	  TEST(two_nmis_at_once_are_two),
-	  TEST(sti_holds_interrupts_off_for_one_instruction),
-	  TEST(sti_then_cli_lets_no_interrupt_in),
-	  TEST(mov_ss_holds_interrupts_off_for_one_instruction),
-	  TEST(alignment_checks_without_end_shut_down),
-	  TEST(tf_traps_after_each_instruction),
-	  TEST(mov_ss_holds_off_its_own_watchpoint),
-	  TEST(rf_goes_past_an_instruction_breakpoint),
-	  TEST(gdb_stops_before_its_breakpoint),
-	  TEST(gdb_steps_into_the_handler_of_a_fault))
+VM_TEST_MAIN("loop",
+	     TEST(a_limited_run_counts_faults_as_turns),
+	     TEST(a_limited_run_ends_at_a_halt),
+	     TEST(stores_to_the_next_instruction_are_seen),
+	     TEST(a_function_that_changed_is_decoded_again),
+	     TEST(dma_into_code_is_seen),
+	     TEST(an_interrupt_wakes_from_hlt),
+	     TEST(only_an_nmi_wakes_with_interrupts_off),
+	     TEST(two_nmis_at_once_are_two),
+	     TEST(sti_holds_interrupts_off_for_one_instruction),
+	     TEST(sti_then_cli_lets_no_interrupt_in),
+	     TEST(mov_ss_holds_interrupts_off_for_one_instruction),
+	     TEST(alignment_checks_without_end_shut_down),
+	     TEST(tf_traps_after_each_instruction),
+	     TEST(mov_ss_holds_off_its_own_watchpoint),
+	     TEST(rf_goes_past_an_instruction_breakpoint),
+	     TEST(gdb_stops_before_its_breakpoint),
+	     TEST(gdb_steps_into_the_handler_of_a_fault))
