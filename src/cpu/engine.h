@@ -41,6 +41,9 @@ struct engine {
 
 extern const struct engine engine_interp;
 
+/* By the name in struct accel_options (vcpu.c); NULL and *e if there is none. */
+const struct engine *engine_find(const char *name, struct err *e);
+
 /* Does anything want the main loop before the next block? */
 static inline bool engine_must_leave(const struct cpu *c)
 {

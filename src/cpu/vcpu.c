@@ -365,7 +365,7 @@ static const struct {
 	{ "jit", &engine_interp },	/* not in this version */
 };
 
-static const struct engine *find_engine(const char *name, struct err *e)
+const struct engine *engine_find(const char *name, struct err *e)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(engines); i++)
 		if (!strcmp(engines[i].name, name))
@@ -412,7 +412,7 @@ static int cpu_make(struct vcpus *v, unsigned n, const struct vcpu_config *cfg,
 struct vcpus *vcpus_new(const struct vcpu_config *cfg, struct err *e)
 {
 	unsigned count = cfg->topology.cpus;
-	const struct engine *engine = find_engine(cfg->accel.name, e);
+	const struct engine *engine = engine_find(cfg->accel.name, e);
 	struct vcpus *v;
 
 	if (!engine)

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "app/options.h"
+#include "../oracle/accel.h"
 #include "base/log.h"
 #include "chaos.h"
 #include "rig.h"
@@ -44,20 +44,6 @@ static _Noreturn void usage(void)
 	exit(2);
 }
 
-static bool choose_accel(const char *text)
-{
-	struct options o;
-	struct err e;
-	bool good;
-
-	options_init(&o, stdout);
-	good = !set_accel(&o, text, &e) && !settle_accel(&o, &e) && !o.done;
-	if (good)
-		rig_accel = o.machine.accel;
-	options_free(&o);
-	return good;
-}
-
 static void read_arguments(int argc, char **argv)
 {
 	struct err e;
@@ -79,7 +65,7 @@ static void read_arguments(int argc, char **argv)
 			opt.seed = strtoull(v, NULL, 0);
 		else if (!strcmp(a, "--count"))
 			opt.count = strtoull(v, NULL, 0);
-		else if (!strcmp(a, "--accel") && choose_accel(v))
+		else if (!strcmp(a, "--accel") && accel_parse(v, &rig_accel))
 			continue;
 		else if (strcmp(a, "-d") || log_set_categories(v, &e) < 0)
 			usage();

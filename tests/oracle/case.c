@@ -6,7 +6,7 @@
  * none; the decoder's opinion is part of what is compared.  Then the registers
  * of the memory operand are set so that it lies in the data pages, now and
  * then at their edges, and the bytes around it are made fresh.  A case depends
- * on its seed and rows alone.
+ * on its seed and rows alone.  Blocks of instructions are made in block.c.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -75,7 +75,7 @@ static void some_extended(uint64_t *r, uint8_t st[10])
 }
 
 /* n is a multiple of 8. */
-static void some_bytes(uint64_t *r, uint8_t *p, unsigned n)
+void case_bytes(uint64_t *r, uint8_t *p, unsigned n)
 {
 	unsigned style = below(r, 6);
 
@@ -100,7 +100,7 @@ static void some_bytes(uint64_t *r, uint8_t *p, unsigned n)
 /* ---- the state before ---- */
 
 /* A linear address of data: in the middle of things, or at an edge. */
-static uint32_t some_address(uint64_t *r)
+uint32_t case_address(uint64_t *r)
 {
 	static const uint8_t writable[] = { 0, 1, 2, 3, 4, 7, 12, 13, 14 };
 	uint32_t page = writable[below(r, ARRAY_LEN(writable))];
@@ -130,8 +130,8 @@ static void make_gprs(struct state *s, uint64_t *r)
 		s->gpr[n] = some_integer(r);
 	for (unsigned n = RBX; n <= RDI; n++)
 		if (!one_in(r, 8))
-			s->gpr[n] = some_address(r);
-	s->gpr[RSP] = (some_address(r) & ~7u) | (one_in(r, 8) ? 4 : 0);
+			s->gpr[n] = case_address(r);
+	s->gpr[RSP] = (case_address(r) & ~7u) | (one_in(r, 8) ? 4 : 0);
 }
 
 static void make_flags(struct state *s, uint64_t *r)
@@ -171,7 +171,7 @@ static void make_vectors(struct state *s, uint64_t *r)
 	if (one_in(r, 8))
 		s->mxcsr &= (uint32_t)random_next(r) | 0xe07f;
 	for (unsigned k = 0; k < 16; k++) {
-		some_bytes(r, s->ymm[k], 32);
+		case_bytes(r, s->ymm[k], 32);
 		if (one_in(r, 8))
 			memset(s->ymm[k], 0, 32);
 		if (k && one_in(r, 8))
@@ -213,7 +213,7 @@ static void decode(struct test *t)
 
 /* ---- the memory operand ---- */
 
-static uint32_t segment_base(const struct test *t, unsigned seg)
+uint32_t case_segment_base(const struct test *t, unsigned seg)
 {
 	const struct places *p = &t->places;
 
@@ -242,11 +242,11 @@ uint64_t test_linear(const struct test *t)
 		a += t->before.rip + i->len;
 	if (i->addrsize < 8)
 		a &= i->addrsize == 4 ? 0xffffffff : 0xffff;
-	a += segment_base(t, i->seg);
+	a += case_segment_base(t, i->seg);
 	return t->mode == CODE64 ? a : (uint32_t)a;
 }
 
-static uint64_t join(uint64_t old, uint64_t v, unsigned size)
+uint64_t case_join(uint64_t old, uint64_t v, unsigned size)
 {
 	return size == 8   ? v
 	       : size == 4 ? (old & ~0xffffffffull) | (uint32_t)v
@@ -278,7 +278,7 @@ static bool aim_registers(struct test *t, uint64_t offset)
 		return false;
 	if (i->base == REG_NONE) {
 		if (!vsib)
-			gpr[i->index] = join(gpr[i->index], v >> i->scale,
+			gpr[i->index] = case_join(gpr[i->index], v >> i->scale,
 					     i->addrsize);
 		return true;
 	}
@@ -288,7 +288,7 @@ static bool aim_registers(struct test *t, uint64_t offset)
 		else
 			v -= gpr[i->index] << i->scale;
 	}
-	gpr[i->base] = join(gpr[i->base], v, i->addrsize);
+	gpr[i->base] = case_join(gpr[i->base], v, i->addrsize);
 	return true;
 }
 
@@ -314,7 +314,7 @@ static void refresh(uint64_t *r, uint32_t at, unsigned len)
 		uint32_t o = from + k;
 		uint8_t bytes[32];
 
-		some_bytes(r, bytes, 32);
+		case_bytes(r, bytes, 32);
 		if (o >= DATA_BYTES - 32 || DATA_RIGHTS[o / 4096] != 'w' ||
 		    DATA_RIGHTS[(o + 31) / 4096] != 'w')
 			continue;
@@ -345,8 +345,8 @@ static void tame_image(const struct test *t, uint32_t at)
 
 static void aim(struct test *t, const struct encoding *e, uint64_t *r)
 {
-	uint32_t at = some_address(r);
-	uint64_t offset = at - segment_base(t, t->insn.seg);
+	uint32_t at = case_address(r);
+	uint64_t offset = at - case_segment_base(t, t->insn.seg);
 
 	if (t->mode == CODE64 && one_in(r, 200))
 		offset |= 0x7ff0ull << 48;	/* not canonical */
@@ -368,7 +368,7 @@ static void tame_implicit(struct test *t, uint64_t *r)
 	bool bit_test = !strncmp(row->name, "bt", 2) && row->op[1] == Gv;
 
 	if (row->how & HOW_REP)
-		gpr[RCX] = join(gpr[RCX], below(r, 24), t->insn.addrsize);
+		gpr[RCX] = case_join(gpr[RCX], below(r, 24), t->insn.addrsize);
 	if (t->insn.addrsize == 2 && row->how & HOW_REP && one_in(r, 2))
 		gpr[RCX] |= 0x10000;
 	if (bit_test && t->insn.op[1].kind == OP_GPR)
@@ -381,18 +381,29 @@ static void tame_implicit(struct test *t, uint64_t *r)
 		unsigned seg = n == RSP || n == RBP ? SS : n == RSI ? DS : ES;
 
 		if (gpr[n] >> 16 == DATA_AT >> 16)
-			gpr[n] -= segment_base(t, seg);
+			gpr[n] -= case_segment_base(t, seg);
 	}
 	if (t->places.ss == LDT_STACK16)
 		gpr[RSP] |= random_next(r) & 0xffff0000;
 }
 
-static void clip_registers(struct test *t)
+void case_clip_registers(struct test *t)
 {
 	if (t->mode == CODE64)
 		return;
 	for (unsigned n = 0; n < 16; n++)
 		t->before.gpr[n] = n < 8 ? (uint32_t)t->before.gpr[n] : 0;
+}
+
+void case_state(struct test *t, uint64_t *r)
+{
+	make_places(t, r);
+	make_gprs(&t->before, r);
+	make_flags(&t->before, r);
+	make_x87(&t->before, r);
+	make_vectors(&t->before, r);
+	t->before.rip = oracle_segments[t->places.cs].base ? CODE_IP
+							   : CODE_AT + CODE_IP;
 }
 
 void test_make(struct test *t, uint64_t seed, enum code_mode mode,
@@ -405,26 +416,22 @@ void test_make(struct test *t, uint64_t seed, enum code_mode mode,
 	t->seed = seed;
 	t->mode = mode;
 	t->window = 0;
-	make_places(t, &r);
-	make_gprs(s, &r);
-	make_flags(s, &r);
-	make_x87(s, &r);
-	make_vectors(s, &r);
+	t->count = 0;
+	case_state(t, &r);
 	memset(t->bytes, 0xcc, sizeof(t->bytes));
 	e.bytes = t->bytes;
 	encode_row(&e, &insn_rows[rows[below(&r, count)]], mode, &r);
 	decode(t);
-	s->rip = oracle_segments[t->places.cs].base ? CODE_IP
-						    : CODE_AT + CODE_IP;
 	if (t->decoded == DECODE_OK) {
 		tame_implicit(t, &r);
 		if (t->insn.prefix & PREFIX_MEM)
 			aim(t, &e, &r);
 	}
-	clip_registers(t);
+	case_clip_registers(t);
 	for (unsigned n = RSP; n <= RDI; n++)
 		if (n != RBX)
 			refresh(&r, (uint32_t)s->gpr[n] +
-					    segment_base(t, n == RSP ? SS : DS),
+					    case_segment_base(t, n == RSP ? SS
+									  : DS),
 				96);
 }

@@ -1,14 +1,14 @@
 /* host.c - run cases on the host's own processor.
  *
- * Everything happens in a signal handler on its own stack.  A case is put into
- * the signal frame - general registers, flags with TF, CS and SS, and the x87
- * and vector state in XSAVE form - and returning from the handler runs one
- * instruction: TF brings the next signal, or a fault does, with the state
- * after it in the new frame.  32-bit and 16-bit code is reached by the frame's
+ * A signal handler on its own stack puts the case into its frame - general
+ * registers, flags, CS and SS, and the x87 and vector state in XSAVE form - and
+ * returning from it runs the case.  Of a single instruction, TF brings the next
+ * signal, or a fault does; of a block, a fault or the HLT at its end, which is
+ * one.  That signal's frame has the state after it, and is given the context
+ * in which host_run() waits.  32-bit and 16-bit code is reached by the frame's
  * CS, a flat one of the kernel's or one of our LDT.
  *
- * The interpreter's own SIGFPE handler (host/fptrap.c) is called while it
- * runs.
+ * Husk's own SIGFPE handler (host/fptrap.c) is called while it runs.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 #include <xmmintrin.h>
@@ -33,6 +34,7 @@
 #define XSAVE_YMMH	576
 #define XSTATE_USED	7u
 #define SIGNAL_STACK	(1u << 20)
+#define PATIENCE_S	20	/* a case takes microseconds */
 #define EXIT_CANNOT	77	/* this kernel gives no LDT: nothing was run */
 
 #define DATA_ATTR	(SEG_P | SEG_S | 3u << SEG_DPL_SHIFT | SEG_ACCESSED)
@@ -66,11 +68,11 @@ uint8_t *host_data;
 
 static uint8_t *code;
 static struct sigaction husk_fpe;
-static struct test *(*next_case)(void);
-static void (*case_done)(struct test *t);
 static struct test *running;
+static enum { IDLE, STARTING, RUNNING } phase;
+volatile uint64_t host_watch;
 
-/* The context to go back to at the end, with its floating-point state. */
+/* host_run()'s context, with its floating-point state. */
 static mcontext_t home;
 static uint8_t home_fp[XSAVE_YMMH];
 
@@ -151,7 +153,7 @@ static void put_state(mcontext_t *m, const struct test *t)
 	for (unsigned r = 0; r < 16; r++)
 		g[greg_of[r]] = (greg_t)s->gpr[r];
 	g[REG_RIP] = (greg_t)s->rip;
-	g[REG_EFL] = (greg_t)(s->flags | FLAG_TF | FLAG_IF);
+	g[REG_EFL] = (greg_t)(s->flags | FLAG_IF | (t->count ? 0 : FLAG_TF));
 	g[REG_CSGSFS] =
 		(greg_t)(keep | oracle_segments[t->places.cs].selector |
 			 (uint64_t)oracle_segments[t->places.ss].selector
@@ -190,45 +192,61 @@ static bool between_rounds(const struct test *t)
 	       (string || insn_row_of(i)->op[1] == VMx);
 }
 
-static void start_next(mcontext_t *m)
+static void start(mcontext_t *m)
 {
-	running = next_case();
-	if (running) {
-		memcpy(code + CODE_IP, running->bytes, sizeof(running->bytes));
-		put_state(m, running);
-		return;
-	}
+	home = *m;
+	memcpy(home_fp, m->fpregs, sizeof(home_fp));
+	memcpy(code + CODE_IP, running->bytes, sizeof(running->bytes));
+	put_state(m, running);
+	phase = RUNNING;
+}
+
+static void go_home(mcontext_t *m)
+{
 	struct _libc_fpstate *fp = m->fpregs;
 
 	*m = home;
 	m->fpregs = fp;
 	memcpy(fp, home_fp, sizeof(home_fp));
+	phase = IDLE;
+}
+
+static _Noreturn void give_up(const char *what, const ucontext_t *u)
+{
+	fprintf(stderr, "oracle: %s at %p, seed %llu\n", what,
+		(void *)u->uc_mcontext.gregs[REG_RIP],
+		(unsigned long long)host_watch);
+	_exit(2);
+}
+
+/* Code that runs for ever, on either side. */
+static void look_at_watch(const ucontext_t *u)
+{
+	static uint64_t seen;
+
+	if (seen == host_watch)
+		give_up("no end", u);
+	seen = host_watch;
 }
 
 static void __attribute__((used)) handle(int sig, siginfo_t *info, void *frame)
 {
 	ucontext_t *u = frame;
 
-	if (guest_running && sig == SIGFPE) {
+	if (sig == SIGALRM) {
+		look_at_watch(u);
+	} else if (guest_running && sig == SIGFPE) {
 		husk_fpe.sa_sigaction(sig, info, frame);
-		return;
-	}
-	if (guest_running || (!running && sig != SIGUSR1)) {
-		fprintf(stderr, "oracle: signal %d at %p, seed %llu\n", sig,
-			(void *)u->uc_mcontext.gregs[REG_RIP],
-			running ? (unsigned long long)running->seed : 0);
-		_exit(2);
-	}
-	if (!running) {
-		home = u->uc_mcontext;
-		memcpy(home_fp, home.fpregs, sizeof(home_fp));
-	} else {
+	} else if (phase == STARTING && sig == SIGUSR1) {
+		start(&u->uc_mcontext);
+	} else if (phase == RUNNING && sig != SIGUSR1) {
 		get_state(&u->uc_mcontext, &running->host);
-		if (between_rounds(running))
+		if (!running->count && between_rounds(running))
 			return;
-		case_done(running);
+		go_home(&u->uc_mcontext);
+	} else {
+		give_up(strsignal(sig), u);
 	}
-	start_next(&u->uc_mcontext);
 }
 
 /* The kernel leaves AC, NT and ID as the case had them, and NT and ID are not
@@ -257,7 +275,7 @@ static void *map_at(uint32_t at, size_t len, int prot)
 static void map_memory(void)
 {
 	code = map_at(CODE_AT, 4096, PROT_READ | PROT_WRITE | PROT_EXEC);
-	memset(code, 0xcc, 4096);
+	memset(code, HLT, 4096);
 	host_data = map_at(DATA_AT, DATA_BYTES, PROT_READ | PROT_WRITE);
 	for (unsigned p = 0; p < DATA_PAGES; p++) {
 		int prot = DATA_RIGHTS[p] == 'w' ? PROT_READ | PROT_WRITE
@@ -300,18 +318,21 @@ static void nothing(void *ctx)
 static void catch_signals(void)
 {
 	static const int caught[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
-				      SIGUSR1 };
+				      SIGUSR1, SIGALRM };
 	static uint8_t stack[SIGNAL_STACK] __attribute__((aligned(64)));
 	stack_t ss = { .ss_sp = stack, .ss_size = sizeof(stack) };
 	struct sigaction sa = {
 		.sa_sigaction = oracle_handler,
 		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER,
 	};
+	const struct itimerval patience = { { PATIENCE_S, 0 },
+					    { PATIENCE_S, 0 } };
 	uint32_t mxcsr = _mm_getcsr();
 
 	(void)fptrap_call(nothing, NULL, &mxcsr);	/* installs its own */
 	(void)sigaction(SIGFPE, NULL, &husk_fpe);
 	(void)sigaltstack(&ss, NULL);
+	(void)setitimer(ITIMER_REAL, &patience, NULL);
 	for (unsigned n = 0; n < ARRAY_LEN(caught); n++)
 		(void)sigaction(caught[n], &sa, NULL);
 }
@@ -325,9 +346,11 @@ void host_setup(void)
 		die("arch_prctl");
 }
 
-void host_run(struct test *(*next)(void), void (*done)(struct test *t))
+void host_run(struct test *t)
 {
-	next_case = next;
-	case_done = done;
+	running = t;
+	phase = STARTING;
 	(void)raise(SIGUSR1);
+	if (t->count)
+		block_settle(t, &t->host);
 }

@@ -1,13 +1,19 @@
-/* main.c - compare the interpreter with the host's processor, instruction by
- * instruction.
+/* main.c - compare Husk with the host's processor, instruction by instruction
+ * or in blocks.
  *
- *   oracle [--seed N] [--count N] [--row NAME] [--mode 16|32|64] [--all]
- *          [--missed]
+ *   oracle [--accel ENGINE] [--block N] [--seed N] [--count N] [--row NAME]
+ *          [--mode 16|32|64] [--all] [--missed] [--cut N]
  *
  * Case k of seed N is case 0 of seed N + k, so each difference is reported
  * with the command that shows it alone.  The first difference of each row and
  * mode is printed; --all prints all.  --missed lists the rows that no case ran
  * to its end.
+ *
+ * --block makes cases of up to N instructions, which both sides run as a whole,
+ * ours by the engine that --accel names as husk's -accel does.  Without either
+ * each case is one instruction, which the interpreter steps.  Of a block that differs, the
+ * shortest beginning that still does is printed; --cut N takes the first N
+ * instructions only.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -18,6 +24,7 @@
 
 #include "base/bytes.h"
 #include "cpu/x86/fault.h"
+#include "accel.h"
 #include "oracle.h"
 
 #define PRINT_MAX	200
@@ -28,10 +35,15 @@ struct features oracle_features;
 
 static struct {
 	uint64_t seed, count, done, excused, differences;
+	uint64_t insns, faults;	/* of blocks: reached, ended by one */
 	const char *row;
 	int mode;		/* -1: all in turn */
-	bool all, missed;
+	unsigned block;		/* instructions of a case at most; 0: stepped */
+	unsigned cut;		/* how many of them are left; 0: all */
+	bool all, missed, quiet;
 } run = { .mode = -1, .count = 1000000 };
+static struct accel_options accel = { .exact_flags = true };
+static const char *accel_text;
 
 static uint16_t rows[3][4096];
 static unsigned row_count[3];
@@ -91,36 +103,84 @@ static void choose_rows(void)
 
 static const char *const mode_names[] = { "16", "32", "64" };
 
+static void print_bytes(const uint8_t *p, unsigned n)
+{
+	while (n--)
+		printf("%02x", p[n]);
+}
+
+static void print_insn(const uint8_t *bytes, const struct insn *i)
+{
+	char text[96];
+
+	insn_format(i, text, sizeof(text));
+	for (unsigned n = 0; n < 15; n++)
+		if (n < i->len)
+			printf("%02x", bytes[n]);
+		else
+			printf("  ");
+	printf("  %s", text);
+}
+
+static void print_code(const struct test *t)
+{
+	printf("\n%s-bit:", mode_names[t->mode]);
+	for (unsigned n = 0; n < t->count; n++) {
+		const struct block_insn *b = &t->block[n];
+		struct insn i;
+
+		/* Its displacement has been filled in since. */
+		(void)insn_decode(&i, t->bytes + b->at, 15, t->mode,
+				  &oracle_features);
+		printf("\n  %4llx ", (unsigned long long)(t->before.rip +
+							  b->at) & 0xffff);
+		print_insn(t->bytes + b->at, &i);
+		printf("%s", b->reached ? "" : "\t; not reached");
+	}
+	if (!t->count && t->decoded == DECODE_OK) {
+		printf(" ");
+		print_insn(t->bytes, &t->insn);
+	} else if (!t->count) {
+		printf(" (not decoded) ");
+		for (unsigned n = 0; n < 15; n++)
+			printf("%02x", t->bytes[n]);
+	}
+}
+
+static void print_again(const struct test *t)
+{
+	printf("\n  again: oracle --accel %s --mode %s --seed %llu --count 1",
+	       accel_text, mode_names[t->mode], (unsigned long long)t->seed);
+	if (run.row)
+		printf(" --row %s", run.row);
+	if (run.block)
+		printf(" --block %u", run.block);
+	if (run.cut)
+		printf(" --cut %u", run.cut);
+	printf("\n");
+}
+
 static void print_case(const struct test *t)
 {
 	const struct state *s = &t->before;
-	char text[96] = "(not decoded)";
 	static const char *const names[16] = {
 		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 		"r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
 	};
 
-	if (t->decoded == DECODE_OK)
-		insn_format(&t->insn, text, sizeof(text));
-	printf("\n%s-bit: %s\n  bytes ", mode_names[t->mode], text);
-	for (unsigned n = 0; n < 15; n++)
-		printf("%02x", t->bytes[n]);
-	printf("\n  again: oracle --mode %s --seed %llu --count 1%s%s\n",
-	       mode_names[t->mode], (unsigned long long)t->seed,
-	       run.row ? " --row " : "", run.row ? run.row : "");
+	print_code(t);
+	print_again(t);
 	printf("  segments cs %u ss %u ds %u es %u, flags %05x, fcw %04x fsw "
 	       "%04x ftw %02x, mxcsr %04x\n ",
 	       t->places.cs, t->places.ss, t->places.ds, t->places.es,
 	       s->flags, s->fcw, s->fsw, s->ftw, s->mxcsr);
 	for (unsigned n = 0; n < (t->mode == CODE64 ? 16u : 8u); n++)
 		printf(" %s %llx", names[n], (unsigned long long)s->gpr[n]);
+	if (t->count)
+		printf("\n  after: rip %llx trap %d, husk rip %llx trap %d",
+		       (unsigned long long)t->host.rip, t->host.trap,
+		       (unsigned long long)t->guest.rip, t->guest.trap);
 	printf("\n");
-}
-
-static void print_bytes(const uint8_t *p, unsigned n)
-{
-	while (n--)
-		printf("%02x", p[n]);
 }
 
 static void print_vectors(const struct test *t)
@@ -143,6 +203,8 @@ static bool differs(const struct test *t, const char *what)
 {
 	unsigned row = t->decoded == DECODE_OK ? t->insn.row : 4095;
 
+	if (run.quiet)
+		return false;
 	if (!run.all && reported[row][t->mode])
 		return false;
 	if (printed++ >= PRINT_MAX)
@@ -213,6 +275,12 @@ static bool compare_outcome(const struct test *t)
 	       (h->trap != VEC_PF || compare_cr2(t));
 }
 
+/* The translator need not keep flags that are overwritten unread. */
+static bool lazy_flags(void)
+{
+	return strcmp(accel.name, "interp") && !accel.exact_flags;
+}
+
 static bool compare_integer(const struct test *t)
 {
 	const struct state *h = &t->host, *g = &t->guest;
@@ -220,8 +288,12 @@ static bool compare_integer(const struct test *t)
 	uint64_t mask = t->mode == CODE64 ? ~0ull : 0xffffffff;
 	char what[16];
 
-	if (h->trap == NO_TRAP)
+	if (t->count)
+		flags &= ~t->junk;
+	else if (h->trap == NO_TRAP)
 		flags &= ~insn_row_of(&t->insn)->junk;
+	if (h->trap != NO_TRAP && lazy_flags())
+		flags &= ~FLAGS_ARITH;
 	for (unsigned n = 0; n < (t->mode == CODE64 ? 16u : 8u); n++) {
 		snprintf(what, sizeof(what), "register %u", n);
 		if (!compare_number(t, what, h->gpr[n] & mask,
@@ -299,9 +371,23 @@ static bool compare_pages(const struct test *t, unsigned first, unsigned last)
 	return true;
 }
 
+static void excuse_blurs(const struct test *t)
+{
+	for (unsigned n = 0; n < t->blurs; n++)
+		for (unsigned k = 0; k < t->blur[n].len; k++) {
+			uint32_t o = t->blur[n].at - DATA_AT + k;
+
+			if (o < DATA_BYTES && data_page_mapped(o / 4096))
+				guest_data[o] = host_data[o];
+		}
+}
+
 static bool compare_memory(const struct test *t)
 {
-	excuse_pointers(t);
+	if (t->count)
+		excuse_blurs(t);
+	else
+		excuse_pointers(t);
 	if (run.done % SWEEP_EVERY == 0 || run.count == 1)
 		return compare_pages(t, 0, DATA_PAGES - 1);
 	return compare_pages(t, t->window / 4096, t->window / 4096);
@@ -383,40 +469,104 @@ static void copy_memory(void)
 			       4096);
 }
 
-static void case_done(struct test *t)
+static bool compare(const struct test *t)
 {
-	bool same;
+	bool same = compare_outcome(t) && compare_integer(t) && compare_fp(t);
 
-	if (excused(t)) {
-		run.excused++;
-		copy_memory();
-		return;
-	}
-	if (t->host.trap == NO_TRAP && t->decoded == DECODE_OK)
-		finished[t->insn.row][t->mode] = true;
-	same = compare_outcome(t) && compare_integer(t) && compare_fp(t);
-	if (!compare_memory(t))
-		same = false;
-	if (same)
-		return;
+	return compare_memory(t) && same;
+}
+
+static void note_difference(const struct test *t)
+{
 	copy_memory();
 	run.differences++;
 	reported[t->decoded == DECODE_OK ? t->insn.row : 4095][t->mode] = true;
 }
 
-static struct test *next_case(void)
-{
-	unsigned mode;
-	uint64_t seed = run.seed + run.done;
+/* ---- cases ---- */
 
-	if (run.done == run.count)
-		return NULL;
-	mode = run.mode >= 0 ? (unsigned)run.mode : (unsigned)(seed % 3);
-	run.done++;
-	test_make(&test, seed, (enum code_mode)mode, rows[mode],
-		  row_count[mode]);
+static enum code_mode mode_of(uint64_t seed)
+{
+	return run.mode >= 0 ? (enum code_mode)run.mode
+			     : (enum code_mode)(seed % 3);
+}
+
+static void run_single(uint64_t seed)
+{
+	enum code_mode mode = mode_of(seed);
+
+	test_make(&test, seed, mode, rows[mode], row_count[mode]);
 	guest_run(&test);
-	return &test;
+	host_run(&test);
+	if (excused(&test)) {
+		run.excused++;
+		copy_memory();
+		return;
+	}
+	if (test.host.trap == NO_TRAP && test.decoded == DECODE_OK)
+		finished[test.insn.row][mode] = true;
+	if (!compare(&test))
+		note_difference(&test);
+}
+
+/* The first n instructions of the case; 0: all. */
+static bool block_agrees(uint64_t seed, unsigned n)
+{
+	enum code_mode mode = mode_of(seed);
+
+	block_make(&test, seed, mode, run.block, rows[mode], row_count[mode]);
+	if (n)
+		block_cut(&test, n);
+	guest_run(&test);
+	host_run(&test);
+	return compare(&test);
+}
+
+static void count_insns(const struct test *t)
+{
+	for (unsigned n = 0; n < t->count; n++) {
+		if (!t->block[n].reached)
+			continue;
+		finished[t->block[n].insn.row][t->mode] = true;
+		run.insns++;
+	}
+	run.faults += t->host.trap != NO_TRAP;
+}
+
+static void run_block(uint64_t seed)
+{
+	unsigned count, n = 1;
+
+	run.quiet = true;
+	if (block_agrees(seed, run.cut)) {
+		count_insns(&test);
+		return;
+	}
+	if (!run.cut) {
+		for (count = test.count; n < count; n++)
+			if (!block_agrees(seed, n))
+				break;
+		run.cut = n;
+	}
+	run.quiet = false;
+	if (block_agrees(seed, run.cut) && !run.all)
+		printf("seed %llu differs not always\n",
+		       (unsigned long long)seed);
+	run.cut = 0;
+	note_difference(&test);
+}
+
+static void run_all(void)
+{
+	for (; run.done < run.count; run.done++) {
+		uint64_t seed = run.seed + run.done;
+
+		host_watch = seed;
+		if (run.block)
+			run_block(seed);
+		else
+			run_single(seed);
+	}
 }
 
 static void print_missed(void)
@@ -435,9 +585,29 @@ static void print_missed(void)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: oracle [--seed N] [--count N] [--row NAME] "
-			"[--mode 16|32|64] [--all] [--missed]\n");
+	fprintf(stderr, "usage: oracle [--accel ENGINE] [--block N] [--seed N]"
+			" [--count N] [--row NAME] [--mode 16|32|64] [--all]"
+			" [--missed] [--cut N]\n");
 	exit(2);
+}
+
+static unsigned number(const char *text)
+{
+	unsigned long n = strtoul(text, NULL, 0);
+
+	if (!n || n > BLOCK_MAX_INSNS)
+		usage();
+	return (unsigned)n;
+}
+
+/* Flags at a fault are compared, so exact ones are asked for. */
+static void choose_accel(const char *text)
+{
+	if (!accel_parse(text, &accel))
+		usage();
+	accel_text = text;
+	if (!strstr(text, "flags="))
+		accel.exact_flags = true;
 }
 
 static void take_option(int argc, char **argv, int *n)
@@ -458,6 +628,12 @@ static void take_option(int argc, char **argv, int *n)
 		run.count = strtoull(value, NULL, 0);
 	else if (!strcmp(name, "--row"))
 		run.row = value;
+	else if (!strcmp(name, "--block"))
+		run.block = number(value);
+	else if (!strcmp(name, "--cut"))
+		run.cut = number(value);
+	else if (!strcmp(name, "--accel"))
+		choose_accel(value);
 	else if (!strcmp(name, "--mode") && !strcmp(value, "16"))
 		run.mode = CODE16;
 	else if (!strcmp(name, "--mode") && !strcmp(value, "32"))
@@ -473,6 +649,10 @@ int main(int argc, char **argv)
 	run.seed = (uint64_t)time(NULL) * 1000003;
 	for (int n = 1; n < argc; n++)
 		take_option(argc, argv, &n);
+	if (!accel_text)
+		accel_text = accel.name = run.block ? ACCEL_PRESET : "interp";
+	if (strcmp(accel.name, "interp") && !run.block)
+		run.block = BLOCK_MAX_INSNS;	/* it does not step */
 	features_of_host(&oracle_features);
 	choose_rows();
 	for (unsigned m = 0; m < 3; m++)
@@ -483,10 +663,14 @@ int main(int argc, char **argv)
 		}
 	printf("seed %llu\n", (unsigned long long)run.seed);
 	host_setup();
-	guest_setup();
-	host_run(next_case, case_done);
+	guest_setup(&accel);
+	run_all();
 	if (run.missed)
 		print_missed();
+	if (run.block)
+		printf("%llu instructions, %llu faults\n",
+		       (unsigned long long)run.insns,
+		       (unsigned long long)run.faults);
 	printf("%llu cases, %llu not compared, %llu differences\n",
 	       (unsigned long long)run.done, (unsigned long long)run.excused,
 	       (unsigned long long)run.differences);
