@@ -59,6 +59,21 @@ static void take_pidfile(void *path)
 	exit(os_pidfile(path, NULL) == 0 ? 0 : 1);
 }
 
+static void low_memory_is_below_two_gib(void **state)
+{
+	struct err e = { "" };
+	uint8_t *p = os_map_low(300001, &e);
+
+	assert_non_null(p);
+	assert_true((uintptr_t)p + 300001 <= 2 * GiB);
+	assert_int_equal(p[0] | p[300000], 0);
+	p[300000] = 1;
+	os_unmap_low(p, 300001);
+	os_unmap_low(NULL, 300001);
+	assert_null(os_map_low(2 * GiB, &e));
+	assert_non_null(strstr(e.text, "2097152 KiB below 2 GiB"));
+}
+
 static void a_pidfile_is_held_once_and_goes_away(void **state)
 {
 	char path[64];
@@ -163,6 +178,7 @@ static void a_shared_pipe_keeps_its_flags(void **state)
 
 TEST_MAIN("os", TEST(guest_memory_is_zero_and_shared),
 	  TEST(too_much_memory_is_refused),
+	  TEST(low_memory_is_below_two_gib),
 	  TEST(a_pidfile_is_held_once_and_goes_away),
 	  TEST(the_parent_reports_whether_the_child_got_ready),
 	  TEST(the_terminal_is_restored_on_every_way_out),
