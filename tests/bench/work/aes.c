@@ -82,6 +82,6 @@ static uint64_t run(uint64_t rounds)
 }
 
 const struct row aes_row = {
-	.name = "aes", .groups = "compute float", .rounds = 12000, .run = run,
+	.name = "aes", .groups = "compute float", .rounds = 6000, .run = run,
 	.needs = "aes",
 };

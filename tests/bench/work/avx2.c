@@ -97,11 +97,11 @@ static uint64_t run_float(uint64_t rounds)
 }
 
 const struct row avx2_integer_row = {
-	.name = "avx2-integer", .groups = "compute", .rounds = 300000,
+	.name = "avx2-integer", .groups = "compute", .rounds = 150000,
 	.prepare = prepare_integer, .run = run_integer, .needs = "avx2",
 };
 
 const struct row avx2_float_row = {
-	.name = "avx2-float", .groups = "compute float", .rounds = 300000,
+	.name = "avx2-float", .groups = "compute float", .rounds = 100000,
 	.prepare = prepare_float, .run = run_float, .needs = "avx2",
 };

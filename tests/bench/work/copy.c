@@ -99,11 +99,11 @@ const struct row copy_small_row = {
 };
 
 const struct row copy_large_row = {
-	.name = "copy-large", .groups = "compute", .rounds = 3000,
+	.name = "copy-large", .groups = "compute", .rounds = 1500,
 	.prepare = prepare, .run = run_large,
 };
 
 const struct row rep_movsb_row = {
-	.name = "rep-movsb", .groups = "compute", .rounds = 1500,
+	.name = "rep-movsb", .groups = "compute", .rounds = 100,
 	.prepare = prepare, .run = run_rep,
 };

@@ -136,7 +136,7 @@ const struct row spawn_row = {
 };
 
 const struct row fault_row = {
-	.name = "fault", .groups = "system", .rounds = 200, .run = run_fault,
+	.name = "fault", .groups = "system", .rounds = 100, .run = run_fault,
 };
 
 const struct row signal_row = {

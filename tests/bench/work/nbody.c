@@ -56,6 +56,6 @@ static uint64_t run(uint64_t rounds)
 }
 
 const struct row nbody_row = {
-	.name = "nbody", .groups = "compute float", .rounds = 6000000,
+	.name = "nbody", .groups = "compute float", .rounds = 3000000,
 	.prepare = prepare, .run = run,
 };

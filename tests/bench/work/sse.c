@@ -99,11 +99,11 @@ static uint64_t run_matrix(uint64_t rounds)
 }
 
 const struct row mandelbrot_row = {
-	.name = "mandelbrot", .groups = "compute float", .rounds = 2200,
+	.name = "mandelbrot", .groups = "compute float", .rounds = 1000,
 	.run = run_mandelbrot,
 };
 
 const struct row matrix_row = {
-	.name = "matrix", .groups = "compute float", .rounds = 1500,
+	.name = "matrix", .groups = "compute float", .rounds = 400,
 	.prepare = prepare_matrix, .run = run_matrix,
 };
