@@ -11,9 +11,9 @@
  *
  * --block makes cases of up to N instructions, which both sides run as a whole,
  * ours by the engine that --accel names as husk's -accel does.  Without either
- * each case is one instruction, which the interpreter steps.  Of a block that differs, the
- * shortest beginning that still does is printed; --cut N takes the first N
- * instructions only.
+ * each case is one instruction, which the interpreter steps.  Of a block that
+ * differs, the shortest beginning that still does is printed; --cut N takes the
+ * first N instructions only.
  *
  * SPDX-License-Identifier: MIT
  */
