@@ -25,8 +25,12 @@ enum vcpu_event {
 	VCPU_TURN = 1 << 9,	/* level: look here after each block */
 };
 
+/* Translated code compares `events` and `tag` as one word with what it
+ * remembers of a jump, whose events are 0: so it looks for both changed
+ * mappings and events at once. */
 struct vcpu_port {
-	_Atomic uint32_t events;
+	_Alignas(8) _Atomic uint32_t events;
+	uint32_t tag;		/* the engine's own */
 	_Atomic uint8_t sipi_vector;
 	unsigned index;		/* 0 is the boot processor */
 	void (*wake)(struct vcpu_port *p);

@@ -39,7 +39,10 @@ struct engine {
 	void (*flush)(struct cpu *c);	/* forget everything */
 };
 
-extern const struct engine engine_interp;
+extern const struct engine engine_interp, engine_jit;
+
+/* log.c: the block about to run, for -d exec and -d cpu. */
+void engine_log_entry(struct cpu *c);
 
 /* By the name in struct accel_options (vcpu.c); NULL and *e if there is none. */
 const struct engine *engine_find(const char *name, struct err *e);

@@ -362,7 +362,7 @@ static const struct {
 	const struct engine *engine;
 } engines[] = {
 	{ "interp", &engine_interp },
-	{ "jit", &engine_interp },	/* not in this version */
+	{ "jit", &engine_jit },
 };
 
 const struct engine *engine_find(const char *name, struct err *e)

@@ -1,0 +1,126 @@
+/* cpu/jit/access.c - from a memory operand to the host's address of it.
+ *
+ * The check of the software TLB (tlb.h): a tag differs from an address of its
+ * page in the low 12 bits only, so after XOR one unsigned compare tells both
+ * whether the page is the right one and whether the access ends in it, or one
+ * TEST whether it is aligned.  All that fails the check, for whatever reason,
+ * is run by the interpreter's function.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "cpu/jit/tr.h"
+
+#define ENTRY_SHIFT 5		/* of sizeof(struct tlb_entry) */
+static_assert(sizeof(struct tlb_entry) == 1 << ENTRY_SHIFT, "");
+
+unsigned tr_get(struct tr *t, unsigned gpr, unsigned scratch)
+{
+	unsigned host = tr_host_of(gpr);
+
+	if (host != H_NONE)
+		return host;
+	asm_abs(&t->k, true, OP_LOAD, scratch, tr_gpr_address(t, gpr));
+	return scratch;
+}
+
+/* ---- addresses ---- */
+
+static bool fits32(int64_t v)
+{
+	return v == (int32_t)v;
+}
+
+bool tr_address_ok(const struct tr *t, const struct insn *i)
+{
+	if (!t->flat || i->addrsize == 2)
+		return false;
+	if (i->prefix & PREFIX_RIP)
+		return fits32(i->disp + i->end);
+	/* CS may not be written, and perhaps not read (is_flat). */
+	return t->mode == CODE64 || (i->seg < FS && i->seg != CS);
+}
+
+void tr_put_effective_address(struct tr *t, const struct insn *i, unsigned to)
+{
+	struct code *k = &t->k;
+	bool wide = i->addrsize == 8;
+	unsigned base = H_NONE, index = H_NONE;
+	int64_t disp = i->disp;
+
+	if (i->prefix & PREFIX_RIP) {
+		asm_abs(k, true, OP_LOAD, to, low32(&t->j->page_rip));
+		base = to;
+		disp += i->end;
+	} else if (i->base != REG_NONE) {
+		base = tr_get(t, i->base, TR_A);
+	}
+	if (i->index != REG_NONE)
+		index = tr_get(t, i->index, TR_B);
+	if (base == H_NONE && index == H_NONE)
+		asm_load_imm(k, to, wide ? (uint64_t)disp : (uint32_t)disp);
+	else if (index == H_NONE && !disp && wide)
+		asm_mov(k, to, base);
+	else
+		asm_lea(k, wide, to, base, index, i->scale, (int32_t)disp);
+}
+
+/* ---- the TLB ---- */
+
+static size_t tag_offset(enum access access)
+{
+	return access == ACCESS_READ ? offsetof(struct tlb_entry, read)
+				     : offsetof(struct tlb_entry, write);
+}
+
+static void put_slot(struct tr *t)
+{
+	struct code *k = &t->k;
+
+	if (t->j->bmi2) {
+		asm_rorx(k, false, TR_B, TR_A, PAGE_BITS - ENTRY_SHIFT);
+	} else {
+		asm_mov32(k, TR_B, TR_A);
+		asm_shift(k, false, 5, TR_B, PAGE_BITS - ENTRY_SHIFT);
+	}
+	asm_imm(k, false, 4, TR_B, (TLB_SIZE - 1) << ENTRY_SHIFT);
+}
+
+/* op TR_A, [TR_B + offset of a field of the entries of the block's table] */
+static void put_with_entry(struct tr *t, unsigned opcode, size_t field)
+{
+	asm_mem(&t->k, true, opcode, TR_A, TR_B,
+		(int32_t)(low32(&t->c->tlb.entry[t->table][0]) + field));
+}
+
+struct cold *tr_put_check(struct tr *t, const struct insn *i, unsigned size,
+			  enum access access, unsigned align)
+{
+	struct code *k = &t->k;
+	struct cold *x;
+
+	tr_clobber_flags(t, tr_live_before(t));
+	put_slot(t);
+	put_with_entry(t, 0x33, tag_offset(access));		/* xor */
+	if (align) {
+		PUT(k, 0x49, 0xf7, 0xc0 | (TR_A & 7));		/* test */
+		put4(k, (uint32_t)PAGE_MASK | (align - 1));
+		x = tr_cold(t, COLD_EXEC, asm_jcc(k, CC_NE, NULL));
+	} else {
+		asm_imm(k, true, 7, TR_A, (int32_t)(PAGE_SIZE - size));
+		x = tr_cold(t, COLD_EXEC, asm_jcc(k, CC_A, NULL));
+	}
+	x->insn = i;
+	put_with_entry(t, 0x03, offsetof(struct tlb_entry, host)); /* add */
+	return x;
+}
+
+struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
+			    enum access access, unsigned align)
+{
+	tr_clobber_flags(t, tr_live_before(t));
+	tr_put_effective_address(t, i, TR_A);
+	if (t->mode == CODE64 && i->seg >= FS)
+		asm_abs(&t->k, true, 0x03, TR_A,
+			low32(&t->c->seg[i->seg].base));
+	return tr_put_check(t, i, i->op[n].size, access, align);
+}

@@ -1,0 +1,171 @@
+/* cpu/jit/cache.c - blocks: finding, linking and dropping them.
+ *
+ * Code, blocks and kept instructions come from three stretches of memory that
+ * only grow; when one is full everything starts again.  A dropped block leaves
+ * the lists, and the jumps into it are put back, but its code stays: it may be
+ * running (stop_block makes it leave at the next chance).
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "bus/bus.h"
+#include "cpu/jit/cache.h"
+
+#define SLOT_BITS	15
+#define PAGE_SLOT_BITS	12
+
+/* The most that one block can take. */
+#define HOT_MAX		(JIT_INSNS_MAX * 160u)
+#define COLD_MAX	(JIT_INSNS_MAX * 256u)
+
+static unsigned slot_of(const uint8_t *hva, unsigned key)
+{
+	uintptr_t a = (uintptr_t)hva;
+
+	return (a ^ a >> SLOT_BITS ^ key << 9) & ((1u << SLOT_BITS) - 1);
+}
+
+static unsigned page_slot_of(const uint8_t *hva)
+{
+	uintptr_t page = (uintptr_t)hva >> PAGE_BITS;
+
+	return (page ^ page >> PAGE_SLOT_BITS) & ((1u << PAGE_SLOT_BITS) - 1);
+}
+
+size_t jit_table_bytes(void)
+{
+	return ((1u << SLOT_BITS) + (1u << PAGE_SLOT_BITS)) *
+	       sizeof(struct jit_block *);
+}
+
+void jit_set_tables(struct jit *j, void *memory)
+{
+	j->slot = memory;
+	j->page = j->slot + (1u << SLOT_BITS);
+}
+
+bool jit_has_room(const struct jit *j)
+{
+	return j->hot + HOT_MAX <= j->hot_end &&
+	       j->cold + COLD_MAX <= j->cold_end &&
+	       j->insns_used + 4 * JIT_INSNS_MAX <= j->insns_max &&
+	       j->blocks_used + sizeof(struct jit_block) +
+			       JIT_EXITS_MAX * sizeof(struct jit_exit) <=
+		       j->blocks_max;
+}
+
+struct jit_block *jit_find(struct cpu *c, const uint8_t *hva, unsigned key)
+{
+	struct jit_block *b = c->jit->slot[slot_of(hva, key)];
+
+	while (b && (b->hva != hva || b->key != key))
+		b = b->next_in_slot;
+	return b;
+}
+
+void jit_insert(struct jit *j, struct jit_block *b)
+{
+	struct jit_block **slot = &j->slot[slot_of(b->hva, b->key)];
+	struct jit_block **page = &j->page[page_slot_of(b->hva)];
+
+	b->next_in_slot = *slot;
+	*slot = b;
+	b->next_in_page = *page;
+	*page = b;
+}
+
+/* ---- links ---- */
+
+void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to)
+{
+	x->to = to;
+	x->next_incoming = to->incoming;
+	to->incoming = x;
+	asm_patch(x->site, x->flags == FLAGS_CPU ? to->entry_cpu
+						 : to->entry_host);
+	j->stats.links++;
+}
+
+static void unlink_incoming(struct jit_block *b)
+{
+	for (struct jit_exit *x = b->incoming; x; x = x->next_incoming) {
+		asm_patch(x->site, x->stub);
+		x->to = NULL;
+	}
+	b->incoming = NULL;
+}
+
+static void unlink_exits(struct jit_block *b)
+{
+	for (unsigned n = 0; n < b->exits; n++) {
+		struct jit_exit **p;
+
+		if (!b->exit[n].to)
+			continue;
+		p = &b->exit[n].to->incoming;
+		while (*p != &b->exit[n])
+			p = &(*p)->next_incoming;
+		*p = b->exit[n].next_incoming;
+		b->exit[n].to = NULL;
+		/* It may be running, and must leave by this jump. */
+		asm_patch(b->exit[n].site, b->exit[n].stub);
+	}
+}
+
+/* ---- dropping ---- */
+
+void jit_flush(struct cpu *c)
+{
+	struct jit *j = c->jit;
+
+	memset(j->slot, 0, jit_table_bytes());
+	j->hot = j->hot_start;
+	j->cold = j->cold_start;
+	j->insns_used = j->blocks_used = 0;
+	j->code_epoch++;
+	j->stats.flushes++;
+	c->stop_block = 1;
+	c->port.tag = 0;
+}
+
+static void drop_one(struct jit *j, struct jit_block *b)
+{
+	struct jit_block **p = &j->slot[slot_of(b->hva, b->key)];
+
+	while (*p != b)
+		p = &(*p)->next_in_slot;
+	*p = b->next_in_slot;
+	unlink_exits(b);
+	unlink_incoming(b);
+	j->stats.drops++;
+}
+
+void jit_drop(struct cpu *c, const uint8_t *hva, unsigned len)
+{
+	struct jit *j = c->jit;
+	struct jit_block **p = &j->page[page_slot_of(hva)];
+
+	while (*p) {
+		struct jit_block *b = *p;
+
+		if (b->hva < hva + len && hva < b->hva + b->bytes) {
+			*p = b->next_in_page;
+			drop_one(j, b);
+			j->code_epoch++;
+			c->stop_block = 1;
+			c->port.tag = 0;
+		} else {
+			p = &b->next_in_page;
+		}
+	}
+}
+
+uint8_t jit_lines(struct cpu *c, const uint8_t *page)
+{
+	uint8_t lines = 0;
+
+	for (struct jit_block *b = c->jit->page[page_slot_of(page)]; b;
+	     b = b->next_in_page)
+		if (b->hva >= page && b->hva < page + PAGE_SIZE)
+			lines |= ram_code_lines((uintptr_t)b->hva, b->bytes);
+	return lines;
+}

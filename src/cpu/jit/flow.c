@@ -1,0 +1,366 @@
+/* cpu/jit/flow.c - jumps, calls and returns.
+ *
+ * Within the page a jump goes straight to the other block, once it is there
+ * (struct jit_exit).  Jumps to other pages and through registers look their
+ * target up in j->jump by RIP.  The tag of an entry holds while no
+ * translation of addresses has changed and no block has been dropped; it is
+ * compared together with the events word, so that this is also where events
+ * are noticed (struct vcpu_port).  Jumps backwards in the page look at the
+ * events word themselves; every loop has one or the other.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "cpu/jit/tr.h"
+
+static bool is_wide(const struct tr *t)
+{
+	return t->mode == CODE64;
+}
+
+static bool in_page(int32_t target)
+{
+	return target >= 0 && target < (int32_t)PAGE_SIZE;
+}
+
+static unsigned start_of(const struct insn *i)
+{
+	return i->end - i->len;
+}
+
+static uint8_t flags_now(const struct tr *t, uint32_t live)
+{
+	if (!live)
+		return FLAGS_DEAD;
+	return t->host_ok ? FLAGS_HOST : t->cpu_ok ? FLAGS_CPU : FLAGS_DEAD;
+}
+
+/* ---- within the page ---- */
+
+/* The jump at site leads to a place of the page. */
+static void add_exit(struct tr *t, uint8_t *site, int32_t target,
+		     uint32_t live)
+{
+	struct jit_exit *x = &t->b->exit[t->b->exits++];
+	struct cold *cold = tr_cold(t, COLD_EXIT, site);
+
+	*x = (struct jit_exit){
+		.from = t->b, .site = site, .target = (uint16_t)target,
+		.flags = flags_now(t, live),
+	};
+	cold->exit = x;
+	cold->flags = x->flags;
+	cold->target = target;
+}
+
+static void put_poll(struct tr *t, int32_t target, uint32_t live)
+{
+	struct cold *x;
+
+	tr_clobber_flags(t, live);
+	asm_cmp32_abs(&t->k, low32(&t->c->port.events), 0);
+	x = tr_cold(t, COLD_EVENT, asm_jcc(&t->k, CC_NE, NULL));
+	x->target = target;
+	x->flags = FLAGS_CPU;
+}
+
+/* ---- by RIP ---- */
+
+static int32_t entry_at(const struct tr *t, size_t field)
+{
+	return (int32_t)(low32(t->j->jump) + field);
+}
+
+/* TR_B = offset in j->jump of TR_A's entry. */
+static void put_hash(struct tr *t)
+{
+	struct code *k = &t->k;
+
+	if (t->j->bmi2) {
+		asm_rorx(k, false, TR_B, TR_A, PAGE_BITS);
+	} else {
+		asm_mov32(k, TR_B, TR_A);
+		asm_shift(k, false, 5, TR_B, PAGE_BITS);
+	}
+	asm_rr(k, false, 0x33, TR_B, TR_A);			/* xor */
+	asm_imm(k, false, 4, TR_B, JUMP_SIZE - 1);
+	asm_shift(k, false, 4, TR_B, 5);
+}
+static_assert(sizeof(struct jump_entry) == 1 << 5, "shift of put_hash");
+
+/* A jump to the RIP in TR_A; the stack pointer moves by sp if it is known. */
+static void put_lookup(struct tr *t, enum cold_kind miss, int32_t sp)
+{
+	struct code *k = &t->k;
+	const struct insn *i = tr_insn(t);
+	struct cold *x;
+
+	tr_clobber_flags(t, FLAGS_ARITH);
+	put_hash(t);
+	asm_mem(k, true, 0x3b, TR_A, TR_B,
+		entry_at(t, offsetof(struct jump_entry, rip)));
+	x = tr_cold(t, miss, asm_jcc(k, CC_NE, NULL));
+	x->insn = i;
+	asm_abs(k, true, OP_LOAD, TR_A, low32(&t->c->port));
+	asm_mem(k, true, 0x3b, TR_A, TR_B,
+		entry_at(t, offsetof(struct jump_entry, tag)));
+	x = tr_cold(t, miss == COLD_EXEC_END ? miss : COLD_RELOAD,
+		    asm_jcc(k, CC_NE, NULL));
+	x->insn = i;
+	x->miss = miss;
+	asm_mem(k, true, OP_LOAD, TR_A, TR_B,
+		entry_at(t, offsetof(struct jump_entry, page_rip)));
+	asm_abs(k, true, OP_STORE, TR_A, low32(&t->j->page_rip));
+	if (sp)
+		asm_lea(k, is_wide(t), H_R13, H_R13, H_NONE, 0, sp);
+	put_rex(k, false, 0, 0, TR_B, false);
+	put1(k, 0xff);						/* jmp */
+	put_address(k, 4, TR_B, H_NONE, 0,
+		    entry_at(t, offsetof(struct jump_entry, code)));
+}
+
+static void put_target(struct tr *t, int32_t target)
+{
+	asm_abs(&t->k, true, OP_LOAD, TR_A, low32(&t->j->page_rip));
+	asm_lea(&t->k, is_wide(t), TR_A, TR_A, H_NONE, 0, target);
+}
+
+static void put_far_goto(struct tr *t, int32_t target)
+{
+	put_target(t, target);
+	put_lookup(t, COLD_MISS, 0);
+}
+
+static void put_goto(struct tr *t, int32_t target, uint32_t live, bool poll)
+{
+	if (!in_page(target)) {
+		tr_flags_to_cpu(t, FLAGS_ARITH);
+		put_far_goto(t, target);
+		return;
+	}
+	if (poll)
+		put_poll(t, target, live);
+	add_exit(t, asm_jmp(&t->k, NULL), target, live);
+}
+
+void tr_put_goto(struct tr *t, int32_t target)
+{
+	put_goto(t, target, t->live[t->at], false);
+}
+
+/* ---- conditional jumps ---- */
+
+/* The condition by one bit test of c->arith, if it needs no more. */
+static bool put_test_flags(struct tr *t, unsigned cc)
+{
+	static const uint8_t mask[8] = {
+		[1] = FLAG_CF, [2] = FLAG_ZF, [3] = FLAG_CF | FLAG_ZF,
+		[4] = FLAG_SF, [5] = FLAG_PF,
+	};
+
+	if (!mask[cc >> 1])
+		return false;
+	asm_test8_abs(&t->k, low32(&t->c->arith), mask[cc >> 1]);
+	return true;
+}
+
+/* Code after which the host's condition is the return value. */
+static unsigned put_condition(struct tr *t, unsigned cc)
+{
+	if (!t->host_ok && put_test_flags(t, cc))
+		return cc & 1 ? CC_E : CC_NE;
+	tr_flags_to_host(t);
+	return cc;
+}
+
+static void put_jcc(struct tr *t, const struct insn *i)
+{
+	int32_t target = (int32_t)(i->end + i->imm);
+	uint32_t live = in_page(target) ? tr_live_at(t, target) : FLAGS_ARITH;
+	unsigned cc = put_condition(t, i->opcode & 15);
+	bool host_ok = t->host_ok, cpu_ok = t->cpu_ok;
+	uint8_t *skip;
+
+	if (in_page(target) && target > (int32_t)start_of(i)) {
+		add_exit(t, asm_jcc(&t->k, cc, NULL), target, live);
+		return;
+	}
+	if (!in_page(target)) {
+		struct cold *x = tr_cold(t, COLD_LOOKUP,
+					 asm_jcc(&t->k, cc, NULL));
+
+		x->target = target;
+		x->insn = i;
+		x->flags = t->cpu_ok ? FLAGS_CPU : FLAGS_HOST;
+		return;
+	}
+	skip = asm_skip(&t->k, cc ^ 1);
+	put_goto(t, target, live, true);
+	asm_skip_to_here(&t->k, skip);
+	t->host_ok = host_ok;
+	t->cpu_ok = cpu_ok;
+}
+
+/* ---- calls and returns ---- */
+
+/* Store the return address below the stack pointer, which stays. */
+static void put_return_address(struct tr *t, const struct insn *i)
+{
+	struct cold *x;
+
+	tr_clobber_flags(t, FLAGS_ARITH);
+	asm_lea(&t->k, is_wide(t), TR_A, H_R13, H_NONE, 0, -i->opsize);
+	x = tr_put_check(t, i, i->opsize, ACCESS_WRITE, 0);
+	x->kind = COLD_EXEC_END;
+	asm_abs(&t->k, true, OP_LOAD, TR_B, low32(&t->j->page_rip));
+	asm_lea(&t->k, is_wide(t), TR_B, TR_B, H_NONE, 0, i->end);
+	asm_mem(&t->k, is_wide(t), OP_STORE, TR_B, TR_A, 0);
+}
+
+static void put_call(struct tr *t, const struct insn *i)
+{
+	int32_t target = (int32_t)(i->end + i->imm);
+
+	put_return_address(t, i);
+	if (in_page(target)) {
+		asm_lea(&t->k, is_wide(t), H_R13, H_R13, H_NONE, 0,
+			-i->opsize);
+		put_goto(t, target, t->live[t->at],
+			 target <= (int32_t)start_of(i));
+		return;
+	}
+	put_target(t, target);
+	put_lookup(t, COLD_CALL_MISS, -i->opsize);
+}
+
+/* TR_A = the operand of an indirect jump or call. */
+static void put_indirect_target(struct tr *t, const struct insn *i)
+{
+	if (i->op[0].kind == OP_MEM) {
+		struct cold *x = tr_put_operand(t, i, 0, ACCESS_READ, 0);
+
+		x->kind = COLD_EXEC_END;
+		asm_mem(&t->k, is_wide(t), OP_LOAD, TR_A, TR_A, 0);
+		return;
+	}
+	tr_clobber_flags(t, FLAGS_ARITH);
+	asm_rr(&t->k, is_wide(t), OP_LOAD, TR_A,
+	       tr_get(t, i->op[0].reg, TR_A));
+}
+
+static void put_call_near(struct tr *t, const struct insn *i)
+{
+	put_indirect_target(t, i);
+	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->scratch));
+	put_return_address(t, i);
+	asm_abs(&t->k, true, OP_LOAD, TR_A, low32(&t->j->scratch));
+	put_lookup(t, COLD_CALL_MISS, -i->opsize);
+}
+
+static void put_ret(struct tr *t, const struct insn *i)
+{
+	int32_t arguments = i->op[0].kind == OP_IMM ? (uint16_t)i->imm : 0;
+	struct cold *x;
+
+	tr_clobber_flags(t, FLAGS_ARITH);
+	asm_rr(&t->k, is_wide(t), OP_LOAD, TR_A, H_R13);
+	x = tr_put_check(t, i, i->opsize, ACCESS_READ, 0);
+	x->kind = COLD_EXEC_END;
+	asm_mem(&t->k, is_wide(t), OP_LOAD, TR_A, TR_A, 0);
+	put_lookup(t, COLD_EXEC_END, i->opsize + arguments);
+}
+
+bool tr_flow(struct tr *t, const struct insn *i, enum kind kind)
+{
+	int64_t target = i->end + i->imm;
+
+	if (!t->flat || i->opsize != (is_wide(t) ? 8 : 4))
+		return false;
+	if (i->op[0].kind == OP_MEM && !tr_address_ok(t, i))
+		return false;
+	if (kind != KIND_RET && target != (int32_t)target)
+		return false;
+	switch (kind) {
+	case KIND_JCC:
+		put_jcc(t, i);
+		break;
+	case KIND_JMP:
+		put_goto(t, (int32_t)target, t->live[t->at],
+			 target <= start_of(i));
+		break;
+	case KIND_CALL:
+		put_call(t, i);
+		break;
+	case KIND_JMP_NEAR:
+		put_indirect_target(t, i);
+		put_lookup(t, COLD_EXEC_END, 0);
+		break;
+	case KIND_CALL_NEAR:
+		put_call_near(t, i);
+		break;
+	default:
+		put_ret(t, i);
+		break;
+	}
+	return true;
+}
+
+/* ---- cold code ---- */
+
+static void put_leave(struct tr *t, const struct cold *x)
+{
+	asm_load_imm(&t->k, TR_A, (uintptr_t)x->exit);
+	asm_load_imm(&t->k, TR_B, (uint32_t)x->target);
+	asm_jmp(&t->k, x->flags == FLAGS_HOST ? t->j->stub.leave_host
+					      : t->j->stub.leave_cpu);
+}
+
+/* A call to a place nobody would jump to is left to the interpreter, which
+ * raises #GP at the call. */
+static void put_call_miss(struct tr *t, const struct cold *x)
+{
+	struct code *k = &t->k;
+
+	if (is_wide(t)) {
+		asm_mov(k, TR_B, TR_A);
+		asm_shift(k, true, 4, TR_B, 16);
+		asm_shift(k, true, 7, TR_B, 16);
+		asm_rr(k, true, 0x3b, TR_B, TR_A);
+		tr_cold(t, COLD_EXEC_END, asm_jcc(k, CC_NE, NULL))->insn =
+			x->insn;
+	}
+	asm_lea(k, is_wide(t), H_R13, H_R13, H_NONE, 0, -x->insn->opsize);
+	asm_jmp(k, t->j->stub.leave_rip);
+}
+
+void tr_put_cold_flow(struct tr *t, struct cold *x)
+{
+	struct code *k = &t->k;
+
+	switch (x->kind) {
+	case COLD_EXIT:
+		x->exit->stub = k->p;
+		put_leave(t, x);
+		break;
+	case COLD_EVENT:
+		put_leave(t, x);
+		break;
+	case COLD_LOOKUP:
+		t->host_ok = x->flags == FLAGS_HOST;
+		t->cpu_ok = x->flags == FLAGS_CPU;
+		tr_flags_to_cpu(t, FLAGS_ARITH);
+		t->at = (unsigned)(x->insn - t->insn);
+		put_far_goto(t, x->target);
+		break;
+	case COLD_RELOAD:
+		asm_mem(k, true, OP_LOAD, TR_A, TR_B,
+			entry_at(t, offsetof(struct jump_entry, rip)));
+		/* fallthrough */
+	default:
+		if (x->kind == COLD_CALL_MISS || (x->kind == COLD_RELOAD &&
+						  x->miss == COLD_CALL_MISS))
+			put_call_miss(t, x);
+		else
+			asm_jmp(k, t->j->stub.leave_rip);
+		break;
+	}
+}

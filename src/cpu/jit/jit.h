@@ -1,0 +1,143 @@
+/* cpu/jit/jit.h - the translator: guest code run as host code of the same
+ * instruction set.
+ *
+ * One struct jit per vCPU, touched by its own thread, or by whoever holds the
+ * vCPU (vcpu_exclusive): no locks.
+ *
+ * A block is a run of instructions within one 4 KiB page, with jumps out of it
+ * on the way.  It is found by the host address of its first byte and a key of
+ * what else it was translated for, so all linear addresses of a page share
+ * it: translated code knows its own address only as an offset into the page at
+ * `page_rip`.
+ *
+ * docs/internals/jit.md tells how it all works.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPU_JIT_JIT_H
+#define CPU_JIT_JIT_H
+#include "cpu/interp/exec.h"
+#include "cpu/jit/asm.h"
+#include "host/codemem.h"
+
+#define JIT_INSNS_MAX	64		/* of a block */
+#define JIT_EXITS_MAX	(JIT_INSNS_MAX + 1)
+
+/* Where the arithmetic flags are. */
+enum flags_at {
+	FLAGS_DEAD,		/* nobody will read them */
+	FLAGS_HOST,		/* in the host's flags */
+	FLAGS_CPU,		/* in c->arith and c->of */
+};
+
+/* What a block depends on besides its bytes. */
+#define KEY_MODE	0x03u	/* enum code_mode */
+#define KEY_TABLE	0x0cu	/* enum tlb_table of data accesses << 2 */
+#define KEY_FLAT	0x10u	/* CS, DS, ES, SS span all addresses from 0 */
+#define KEY_COUNT	0x20u
+
+struct jit_block;
+
+/* A way out of a block to another place of the page. */
+struct jit_exit {
+	struct jit_block *from, *to;	/* to: NULL while not linked */
+	struct jit_exit *next_incoming;	/* in to->incoming */
+	uint8_t *site;			/* the jump's rel32 */
+	const uint8_t *stub;		/* where it goes unlinked */
+	uint16_t target;		/* offset in the page */
+	uint8_t flags;			/* enum flags_at */
+};
+
+struct jit_block {
+	const uint8_t *hva;
+	struct jit_block *next_in_slot, *next_in_page;
+	struct jit_exit *incoming;
+	const uint8_t *entry_host;	/* with flags in the host's */
+	const uint8_t *entry_cpu;	/* with flags in c->arith */
+	uint16_t bytes;
+	uint8_t key;
+	uint8_t exits;
+	struct jit_exit exit[];
+};
+
+/* Targets of indirect jumps and jumps between pages, by RIP. */
+struct jump_entry {
+	uint64_t rip;
+	uint64_t page_rip;		/* of rip's page */
+	const uint8_t *code;		/* where it runs: entry_cpu */
+	uint64_t tag;			/* see struct vcpu_port */
+};
+
+#define JUMP_BITS	12
+#define JUMP_SIZE	(1u << JUMP_BITS)
+
+/* Routines that all blocks call, in code memory (stubs.c). */
+struct jit_stubs {
+	const uint8_t *enter;		/* void *(*)(const uint8_t *code) */
+	/* r14: insn.  Runs its exec function; comes back, or leaves. */
+	const uint8_t *exec;
+	const uint8_t *exec_end;	/* jumped to; always leaves */
+	const uint8_t *vec_enable;	/* r14: insn */
+	/* Leave.  r14: exit or 0; r15: offset of rip in the page. */
+	const uint8_t *leave_host;	/* flags are in the host's */
+	const uint8_t *leave_cpu;
+	const uint8_t *leave_rip;	/* r14: rip; flags in c */
+};
+
+struct jit_stats {
+	uint64_t blocks, insns, flushes, drops, links, enters, misses;
+};
+
+struct jit {
+	/* ---- read by translated code, by absolute address ---- */
+	uint64_t page_rip;	/* RIP of the page that runs */
+	uint64_t host_rsp;	/* of enter's frame */
+	uint64_t scratch;
+	uint32_t host_mxcsr;	/* C's */
+	uint8_t vectors;	/* VEC_ bits: the guest's are in the host's */
+	struct jump_entry jump[JUMP_SIZE];
+	/* ---- the rest ---- */
+	struct codemem mem;
+	struct jit_stubs stub;
+	uint8_t *hot, *hot_end, *cold, *cold_end;	/* code yet free */
+	uint8_t *hot_start, *cold_start;
+	struct insn *insns;	/* kept for exec functions: low memory */
+	size_t insns_used, insns_max;
+	uint8_t *blocks;	/* struct jit_block, one after another */
+	size_t blocks_used, blocks_max;
+	struct jit_block **slot, **page;
+	uint32_t tag_counter;
+	struct jit_tag {
+		uint32_t map_epoch, code_epoch, tag;
+	} tag[KEY_COUNT];
+	uint32_t code_epoch;	/* moves when a block is dropped */
+	struct jit_stats stats;
+	bool bmi2, avx;		/* the host has it */
+	bool apart;		/* blocks always come back to C */
+	bool exact_flags;
+};
+
+#define VEC_SSE	1u		/* vector registers are in the host's ... */
+#define VEC_AVX	2u		/* ... and AVX instructions may run */
+
+static inline uint32_t low32(const void *p)
+{
+	return (uint32_t)(uintptr_t)p;
+}
+
+/* Where the host executes what is written at w. */
+static inline const uint8_t *jit_run_address(const struct jit *j,
+					     const uint8_t *w)
+{
+	return j->mem.run + (w - j->mem.write);
+}
+
+/* stubs.c */
+void jit_make_stubs(struct cpu *c, struct jit *j);
+
+/* translate.c: the block at hva, of which [hva, hva + avail) may be read; NULL
+ * if not one instruction lies in it whole. */
+struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
+				unsigned avail, unsigned key);
+
+#endif

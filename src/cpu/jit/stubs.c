@@ -1,0 +1,268 @@
+/* cpu/jit/stubs.c - routines in code memory that all blocks use: entering and
+ * leaving translated code, and calling C from it.
+ *
+ * While translated code runs the stack pointer is where enter left it, a
+ * multiple of 16; guest registers are in the host's (tr.h) and everything else
+ * of the guest in struct cpu, but for the vector registers, which are in the
+ * host's while j->vectors is not 0.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "cpu/jit/tr.h"
+#include "cpu/jit/vectors.h"
+#include "cpu/vcpu.h"
+
+/* ---- what C does for them ---- */
+
+/* True: leave translated code. */
+static bool run_exec(struct cpu *c, const struct insn *i)
+{
+	uint64_t rip = c->jit->page_rip + i->end;
+	unsigned key = c->mode | (unsigned)c->tlb_index << 2;
+
+	c->insn = i;
+	c->rip = c->mode == CODE64 ? rip : (uint32_t)rip;
+	i->exec(c, i);
+	c->insn = NULL;
+	return c->stop_block ||
+	       key != (c->mode | (unsigned)c->tlb_index << 2) ||
+	       unlikely(*c->bus_generation != c->tlb.generation);
+}
+
+/* ---- pieces ---- */
+
+static void put_spill(struct code *k, struct cpu *c, bool load)
+{
+	for (unsigned r = 0; r < 16; r++)
+		if (tr_host_of(r) != H_NONE)
+			asm_abs(k, true, load ? OP_LOAD : OP_STORE,
+				tr_host_of(r), low32(&c->gpr[r]));
+}
+
+static void put_call_c(struct code *k, const void *fn)
+{
+	asm_load_imm(k, H_RAX, (uintptr_t)fn);
+	PUT(k, 0xff, 0xd0);				/* call rax */
+}
+
+static void put_sub_rsp(struct code *k, int n)
+{
+	asm_imm(k, true, n < 0 ? 0 : 5, H_RSP, n < 0 ? -n : n);
+}
+
+/* VMOVUPS of all registers. */
+static void put_vectors(struct code *k, struct cpu *c, bool load)
+{
+	for (unsigned n = 0; n < 16; n++) {
+		PUT(k, 0xc5, n & 8 ? 0x7c : 0xfc, load ? 0x10 : 0x11);
+		put_absolute(k, n, low32(&c->v[n]));
+	}
+}
+
+static void put_mxcsr(struct code *k, unsigned digit, const void *address)
+{
+	PUT(k, 0x0f, 0xae);
+	put_absolute(k, digit, low32(address));
+}
+
+static void put_save_vectors(struct code *k, struct cpu *c, struct jit *j)
+{
+	put_vectors(k, c, false);
+	put_mxcsr(k, 3, &c->x87.mxcsr);
+	put_mxcsr(k, 2, &j->host_mxcsr);
+	asm_store8_abs(k, low32(&j->vectors), 0);
+	PUT(k, 0xc5, 0xf8, 0x77);			/* vzeroupper */
+}
+
+static void put_load_vectors(struct code *k, struct cpu *c)
+{
+	put_vectors(k, c, true);
+	put_mxcsr(k, 2, &c->x87.mxcsr);
+}
+
+static void put_save_vectors_if_in(struct code *k, struct cpu *c,
+				   struct jit *j)
+{
+	uint8_t *skip;
+
+	asm_cmp8_abs(k, low32(&j->vectors), 0);
+	skip = asm_jcc(k, CC_E, NULL);
+	put_save_vectors(k, c, j);
+	asm_patch(skip, k->p);
+}
+
+/* Back to C, which gets TR_A; what is on the stack is forgotten. */
+static void put_return(struct code *k, struct jit *j)
+{
+	asm_mov(k, H_RAX, TR_A);
+	asm_abs(k, true, OP_LOAD, H_RSP, low32(&j->host_rsp));
+	put_sub_rsp(k, -8);
+	PUT(k, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b,
+	    0xc3);				/* pop r15...rbx; ret */
+}
+
+/* ---- the routines ---- */
+
+static void put_enter(struct code *k, struct cpu *c, struct jit *j)
+{
+	PUT(k, 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57);
+	put_sub_rsp(k, 8);
+	asm_abs(k, true, OP_STORE, H_RSP, low32(&j->host_rsp));
+	asm_mov(k, TR_A, H_RDI);
+	put_spill(k, c, true);
+	PUT(k, 0x41, 0xff, 0xe6);			/* jmp r14 */
+}
+
+/* Nothing more to say to C. */
+static void put_leave_empty(struct code *k, struct jit *j)
+{
+	asm_load_imm(k, TR_A, 0);
+	put_return(k, j);
+}
+
+static void put_run_exec(struct code *k, struct cpu *c)
+{
+	asm_load_imm(k, H_RDI, low32(c));
+	asm_mov(k, H_RSI, TR_A);
+	put_call_c(k, (const void *)run_exec);
+}
+
+static void put_test_leave(struct code *k, struct jit *j)
+{
+	uint8_t *on;
+
+	PUT(k, 0x84, 0xc0);				/* test al, al */
+	on = asm_jcc(k, CC_E, NULL);
+	put_leave_empty(k, j);
+	asm_patch(on, k->p);
+}
+
+/* The vectors are in the host's: they are saved, and come back if they may. */
+static void put_exec_with_vectors(struct code *k, struct cpu *c,
+				  struct jit *j)
+{
+	put1(k, 0x0f);					/* movzx eax */
+	put1(k, 0xb6);
+	put_absolute(k, H_RAX, low32(&j->vectors));
+	asm_mem(k, true, OP_STORE, H_RAX, H_RSP, 0);
+	put_save_vectors(k, c, j);
+	put_run_exec(k, c);
+	put_test_leave(k, j);
+	asm_load_imm(k, H_RDI, low32(c));
+	put_call_c(k, (const void *)jit_vectors_allowed);
+	PUT(k, 0x22, 0x04, 0x24);			/* and al, [rsp] */
+	PUT(k, 0x3a, 0x04, 0x24);			/* cmp al, [rsp] */
+	PUT(k, 0x0f, 0x94, 0xc1);			/* sete cl */
+	PUT(k, 0x84, 0xc9);				/* test cl, cl */
+	uint8_t *same = asm_jcc(k, CC_NE, NULL);
+	put_leave_empty(k, j);
+	asm_patch(same, k->p);
+	put1(k, 0x88);					/* mov [], al */
+	put_absolute(k, H_RAX, low32(&j->vectors));
+	put_load_vectors(k, c);
+}
+
+static void put_exec(struct code *k, struct cpu *c, struct jit *j)
+{
+	uint8_t *with, *done;
+
+	put_spill(k, c, false);
+	put_sub_rsp(k, 8);
+	asm_cmp8_abs(k, low32(&j->vectors), 0);
+	with = asm_jcc(k, CC_NE, NULL);
+	put_run_exec(k, c);
+	put_test_leave(k, j);
+	done = k->p;
+	put_spill(k, c, true);
+	put_sub_rsp(k, -8);
+	put1(k, 0xc3);
+	asm_patch(with, k->p);
+	put_exec_with_vectors(k, c, j);
+	asm_jmp(k, done);
+}
+
+static void put_exec_end(struct code *k, struct cpu *c, struct jit *j)
+{
+	put_spill(k, c, false);
+	put_save_vectors_if_in(k, c, j);
+	put_run_exec(k, c);
+	put_leave_empty(k, j);
+}
+
+/* Not allowed: the instruction itself says what is wrong, or runs by the
+ * interpreter, and the block ends. */
+static void put_vec_enable(struct code *k, struct cpu *c, struct jit *j)
+{
+	uint8_t *refused;
+
+	put_spill(k, c, false);
+	put_sub_rsp(k, 8);
+	put_save_vectors_if_in(k, c, j);
+	asm_load_imm(k, H_RDI, low32(c));
+	asm_mov(k, H_RSI, TR_A);
+	put_call_c(k, (const void *)jit_vectors_for);
+	PUT(k, 0x84, 0xc0);				/* test al, al */
+	refused = asm_jcc(k, CC_E, NULL);
+	put1(k, 0x88);					/* mov [], al */
+	put_absolute(k, H_RAX, low32(&j->vectors));
+	put_load_vectors(k, c);
+	put_spill(k, c, true);
+	put_sub_rsp(k, -8);
+	put1(k, 0xc3);
+	asm_patch(refused, k->p);
+	put_run_exec(k, c);
+	put_leave_empty(k, j);
+}
+
+static void put_leaves(struct code *k, struct cpu *c, struct jit *j,
+		       struct jit_stubs *s)
+{
+	uint8_t *common, *by_rip;
+
+	s->leave_host = k->p;
+	put_spill(k, c, false);
+	put1(k, 0x9f);					/* lahf */
+	put1(k, 0x88);					/* mov [arith], ah */
+	put_absolute(k, 4, low32(&c->arith));
+	PUT(k, 0x0f, 0x90);				/* seto [of] */
+	put_absolute(k, 0, low32(&c->of));
+	common = asm_jmp(k, NULL);
+	s->leave_rip = k->p;
+	put_spill(k, c, false);
+	asm_mov(k, TR_B, TR_A);
+	asm_load_imm(k, TR_A, 0);
+	by_rip = asm_jmp(k, NULL);
+	s->leave_cpu = k->p;
+	put_spill(k, c, false);
+	asm_patch(common, k->p);
+	asm_abs(k, true, 0x03, TR_B, low32(&j->page_rip));
+	asm_patch(by_rip, k->p);
+	asm_abs(k, true, OP_STORE, TR_B, low32(&c->rip));
+	put_save_vectors_if_in(k, c, j);
+	put_return(k, j);
+}
+
+static const uint8_t *align(struct code *k)
+{
+	while ((uintptr_t)k->p & 15)
+		put1(k, 0x90);
+	return k->p;
+}
+
+void jit_make_stubs(struct cpu *c, struct jit *j)
+{
+	struct code k = { j->hot };
+	struct jit_stubs *s = &j->stub;
+
+	s->enter = align(&k);
+	put_enter(&k, c, j);
+	s->exec = align(&k);
+	put_exec(&k, c, j);
+	s->exec_end = align(&k);
+	put_exec_end(&k, c, j);
+	s->vec_enable = align(&k);
+	put_vec_enable(&k, c, j);
+	(void)align(&k);
+	put_leaves(&k, c, j, s);
+	j->hot = j->hot_start = (uint8_t *)(uintptr_t)align(&k);
+}

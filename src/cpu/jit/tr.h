@@ -1,0 +1,179 @@
+/* cpu/jit/tr.h - one block while it is translated, and what its parts of the
+ * work share.
+ *
+ * Registers.  Guest RAX to R12 are in host registers, of the same number but
+ * for RSP, which is in R13; guest R13, R14 and R15 stay in struct cpu.  The
+ * host's RSP is C's stack; its R14 (TR_A) and R15 (TR_B) are scratch between
+ * any two instructions.
+ *
+ * Flags.  `host_ok` and `cpu_ok` say where the arithmetic flags are right at
+ * the point that code is being written for; where both are false, nobody
+ * reads them.
+ *
+ * Cold code (what is seldom run) is written after the block's own: a struct
+ * cold remembers the jump to it and where it comes back.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CPU_JIT_TR_H
+#define CPU_JIT_TR_H
+#include "cpu/jit/jit.h"
+#include "cpu/jit/kind.h"
+
+#define TR_A H_R14
+#define TR_B H_R15
+
+enum cold_kind {
+	COLD_EXEC,	/* run the instruction's exec function, come back */
+	COLD_EXEC_END,	/* run it and leave */
+	COLD_VECTORS,	/* bring the vector registers in, come back */
+	COLD_EXIT,	/* leave by an exit that can be linked */
+	COLD_EVENT,	/* leave at a place of the page */
+	COLD_LOOKUP,	/* a jump to another page */
+	COLD_RELOAD,	/* lookup found the RIP with a wrong tag */
+	COLD_MISS,	/* leave for the RIP in TR_A */
+	COLD_CALL_MISS,	/* the same after a call's push */
+};
+
+struct cold {
+	uint8_t kind;
+	uint8_t flags;		/* enum flags_at on the way */
+	bool restore;		/* flags are wanted in the host's when back */
+	uint8_t *site;		/* rel32 of the jump to here */
+	uint8_t *back;
+	const struct insn *insn;
+	struct jit_exit *exit;
+	int32_t target;		/* offset from the page's start */
+	unsigned miss;		/* COLD_RELOAD: the enum cold_kind to go on as */
+};
+
+#define TR_COLD_MAX (JIT_INSNS_MAX * 5)
+
+struct tr {
+	struct cpu *c;
+	struct jit *j;
+	struct code k;
+	struct jit_block *b;
+	unsigned key, mode, table;
+	bool flat;
+	const uint8_t *page;		/* hva */
+	const uint8_t *avail_end;	/* of what may be read */
+	unsigned count;
+	struct insn insn[JIT_INSNS_MAX];
+	uint32_t live[JIT_INSNS_MAX];	/* flags read after instruction n */
+	uint32_t live_in;
+	unsigned at;			/* the instruction being written */
+	bool host_ok, cpu_ok;
+	uint8_t vectors;		/* VEC_ bits known to be set */
+	unsigned colds;
+	struct cold cold[TR_COLD_MAX];
+};
+
+/* ---- flags.c ---- */
+
+/* Flags that i reads if `live` of those it sets are read after it. */
+uint32_t tr_flags_used(const struct insn *i, uint32_t live);
+uint32_t tr_flags_set(const struct insn *i);
+/* Fill live[], live_in. */
+void tr_liveness(struct tr *t);
+/* Flags read from this place of the page on. */
+uint32_t tr_live_at(const struct tr *t, int32_t target);
+/* Where the block wants its flags on entry. */
+enum flags_at tr_flags_wanted(const struct tr *t);
+/* Code that saves, brings back. */
+void tr_put_save_flags(struct tr *t);
+void tr_put_load_flags(struct tr *t);
+/* The next code destroys the host's flags, of which `live` are still wanted. */
+void tr_clobber_flags(struct tr *t, uint32_t live);
+void tr_flags_to_host(struct tr *t);
+/* All that is live must be in struct cpu. */
+void tr_flags_to_cpu(struct tr *t, uint32_t live);
+
+/* ---- encode.c ---- */
+
+/* Where the operands of an instruction go. */
+struct places {
+	uint8_t reg, rm, vvvv, low;	/* enum host_reg; low: in the opcode */
+	bool memory;			/* rm is the base of the operand */
+};
+
+enum place { PLACE_NONE, PLACE_REG, PLACE_RM, PLACE_VVVV, PLACE_LOW,
+	     PLACE_LAST, PLACE_FIXED, PLACE_IMM };
+
+enum place tr_place_of(enum operand_code code);
+void tr_put_insn(struct code *k, const struct insn *i,
+		 const struct places *p);
+
+static inline unsigned tr_host_of(unsigned gpr)
+{
+	if (gpr == RSP)
+		return H_R13;
+	return gpr < R13 ? gpr : H_NONE;
+}
+
+static inline uint32_t tr_gpr_address(const struct tr *t, unsigned gpr)
+{
+	return low32(&t->c->gpr[gpr]);
+}
+
+/* ---- access.c ---- */
+
+/* A guest register's value in a host register: its own, or `scratch`. */
+unsigned tr_get(struct tr *t, unsigned gpr, unsigned scratch);
+void tr_put_effective_address(struct tr *t, const struct insn *i,
+			      unsigned to);
+/* Can the operand's address be made here? */
+bool tr_address_ok(const struct tr *t, const struct insn *i);
+/* TR_A holds a linear address; afterwards the host's.  A miss goes to cold
+ * code that runs i and comes back to tr_cold_back().  align: 0, 16 or 32. */
+struct cold *tr_put_check(struct tr *t, const struct insn *i, unsigned size,
+			  enum access access, unsigned align);
+/* TR_A = host address of i's memory operand. */
+struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
+			    enum access access, unsigned align);
+
+/* ---- translate.c ---- */
+
+struct cold *tr_cold(struct tr *t, enum cold_kind kind, uint8_t *site);
+/* i's fast path is done: cold code comes back here. */
+void tr_cold_back(struct tr *t, struct cold *x);
+/* i kept for as long as the code. */
+struct insn *tr_keep(struct tr *t, const struct insn *i);
+void tr_put_exec(struct tr *t, const struct insn *i);
+void tr_put_exec_end(struct tr *t, const struct insn *i);
+static inline const struct insn *tr_insn(const struct tr *t)
+{
+	return &t->insn[t->at];
+}
+
+/* Flags that are read after instruction `at` and not set by it. */
+static inline uint32_t tr_live_over(const struct tr *t)
+{
+	return t->live[t->at] & ~tr_flags_set(tr_insn(t));
+}
+
+/* Flags that must be right when instruction `at` begins. */
+static inline uint32_t tr_live_before(const struct tr *t)
+{
+	return tr_live_over(t) | tr_flags_used(tr_insn(t), t->live[t->at]);
+}
+
+/* ---- copy.c, stack.c, flow.c, vector.c: false: not of a form they know, and
+ * nothing has been written ---- */
+
+bool tr_copy_possible(const struct tr *t, const struct insn *i,
+		      enum kind kind);
+bool tr_copy(struct tr *t, const struct insn *i, enum kind kind);
+bool tr_divide(struct tr *t, const struct insn *i, bool is_signed);
+bool tr_lea(struct tr *t, const struct insn *i);
+bool tr_push(struct tr *t, const struct insn *i);
+bool tr_pop(struct tr *t, const struct insn *i);
+bool tr_leave(struct tr *t, const struct insn *i);
+bool tr_vector(struct tr *t, const struct insn *i);
+bool tr_flow(struct tr *t, const struct insn *i, enum kind kind);
+/* Go on at an offset from the page's start. */
+void tr_put_goto(struct tr *t, int32_t target);
+/* Cold code of jumps. */
+void tr_put_cold_flow(struct tr *t, struct cold *x);
+
+#endif

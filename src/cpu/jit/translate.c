@@ -1,0 +1,275 @@
+/* cpu/jit/translate.c - one block, from guest code to host code.
+ *
+ * Instructions are decoded up to one that never goes on, see what reads which
+ * flags, and are then written one by one; what has no translation calls the
+ * interpreter's function.  Conditional jumps do not end a block.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include "base/log.h"
+#include "cpu/jit/tr.h"
+
+/* ---- cold code ---- */
+
+struct cold *tr_cold(struct tr *t, enum cold_kind kind, uint8_t *site)
+{
+	struct cold *x = &t->cold[t->colds++];
+
+	assert(t->colds <= TR_COLD_MAX);
+	*x = (struct cold){ .kind = (uint8_t)kind, .site = site };
+	return x;
+}
+
+void tr_cold_back(struct tr *t, struct cold *x)
+{
+	x->back = t->k.p;
+	x->restore = t->host_ok && !!t->live[t->at];
+}
+
+struct insn *tr_keep(struct tr *t, const struct insn *i)
+{
+	struct jit *j = t->j;
+	struct insn *kept = &j->insns[j->insns_used++];
+
+	*kept = *i;
+	insn_choose_exec(kept, (enum code_mode)t->mode);
+	return kept;
+}
+
+static void put_load_insn(struct tr *t, const struct insn *i)
+{
+	asm_load_imm(&t->k, TR_A, low32(tr_keep(t, i)));
+}
+
+static void put_cold_exec(struct tr *t, const struct cold *x)
+{
+	put_load_insn(t, x->insn);
+	asm_call(&t->k, x->kind == COLD_VECTORS ? t->j->stub.vec_enable
+						: t->j->stub.exec);
+	if (x->restore)
+		tr_put_load_flags(t);
+	asm_jmp(&t->k, x->back);
+}
+
+static void put_cold(struct tr *t, struct cold *x)
+{
+	asm_patch(x->site, t->k.p);
+	switch (x->kind) {
+	case COLD_EXEC:
+	case COLD_VECTORS:
+		put_cold_exec(t, x);
+		break;
+	case COLD_EXEC_END:
+		put_load_insn(t, x->insn);
+		asm_jmp(&t->k, t->j->stub.exec_end);
+		break;
+	default:
+		tr_put_cold_flow(t, x);
+		break;
+	}
+}
+
+/* ---- what the interpreter does ---- */
+
+void tr_put_exec(struct tr *t, const struct insn *i)
+{
+	tr_clobber_flags(t, FLAGS_ARITH);
+	put_load_insn(t, i);
+	asm_call(&t->k, t->j->stub.exec);
+	t->cpu_ok = true;
+}
+
+void tr_put_exec_end(struct tr *t, const struct insn *i)
+{
+	tr_clobber_flags(t, FLAGS_ARITH);
+	put_load_insn(t, i);
+	asm_jmp(&t->k, t->j->stub.exec_end);
+}
+
+/* ---- vectors ---- */
+
+/* Outside 64-bit code VZEROUPPER and VZEROALL leave half of them alone. */
+static bool is_vzero(const struct insn *i)
+{
+	return exec_rows[i->row] == exec_vzeroupper ||
+	       exec_rows[i->row] == exec_vzeroall;
+}
+
+static void put_want_vectors(struct tr *t, const struct insn *i)
+{
+	uint8_t want = insn_how(i) & HOW_AVX || is_vzero(i)
+			       ? VEC_SSE | VEC_AVX : VEC_SSE;
+	struct cold *x;
+
+	if ((t->vectors & want) == want)
+		return;
+	tr_clobber_flags(t, tr_live_before(t));
+	asm_test8_abs(&t->k, low32(&t->j->vectors),
+		      want & VEC_AVX ? VEC_AVX : VEC_SSE);
+	x = tr_cold(t, COLD_VECTORS, asm_jcc(&t->k, CC_E, NULL));
+	x->insn = i;
+	x->back = t->k.p;
+	t->vectors |= want;
+}
+
+bool tr_vector(struct tr *t, const struct insn *i)
+{
+	if (is_vzero(i) && t->mode != CODE64)
+		return false;
+	if (!tr_copy_possible(t, i, KIND_VECTOR))
+		return false;
+	put_want_vectors(t, i);
+	return tr_copy(t, i, KIND_VECTOR);
+}
+
+/* ---- the block ---- */
+
+static bool goes_on(const struct tr *t, const struct insn *i)
+{
+	return !(insn_how(i) & HOW_END) ||
+	       (t->flat && kind_of(i) == KIND_JCC);
+}
+
+static void decode(struct tr *t, const uint8_t *hva)
+{
+	const uint8_t *p = hva;
+
+	while (t->count < JIT_INSNS_MAX && p < t->avail_end) {
+		struct insn *i = &t->insn[t->count];
+
+		if (insn_decode(i, p, (unsigned)(t->avail_end - p),
+				(enum code_mode)t->mode,
+				&t->c->features) != DECODE_OK)
+			break;		/* raised when it is reached */
+		p += i->len;
+		i->end = (uint16_t)(p - t->page);
+		t->count++;
+		if (!goes_on(t, i))
+			break;
+	}
+	t->b->bytes = (uint16_t)(p - hva);
+}
+
+static bool put_translated(struct tr *t, const struct insn *i)
+{
+	enum kind kind = kind_of(i);
+
+	switch (kind) {
+	case KIND_NOP:
+		return true;
+	case KIND_LEA:
+		return tr_lea(t, i);
+	case KIND_PUSH:
+		return tr_push(t, i);
+	case KIND_POP:
+		return tr_pop(t, i);
+	case KIND_LEAVE:
+		return tr_leave(t, i);
+	case KIND_DIV:
+		return tr_divide(t, i, false);
+	case KIND_IDIV:
+		return tr_divide(t, i, true);
+	case KIND_VECTOR:
+		return tr_vector(t, i);
+	case KIND_JCC ... KIND_RET:
+		return tr_flow(t, i, kind);
+	case KIND_EXEC:
+		return false;
+	default:
+		return tr_copy(t, i, kind);
+	}
+}
+
+/* False: the block ends here, whatever was decoded after it. */
+static bool put_one(struct tr *t)
+{
+	const struct insn *i = &t->insn[t->at];
+
+	if (put_translated(t, i))
+		return goes_on(t, i);
+	if (insn_how(i) & HOW_END) {
+		tr_put_exec_end(t, i);
+		return false;
+	}
+	tr_put_exec(t, i);
+	return true;
+}
+
+static void put_entry(struct tr *t)
+{
+	enum flags_at wanted = tr_flags_wanted(t);
+
+	t->b->entry_cpu = t->b->entry_host = t->k.p;
+	if (wanted == FLAGS_HOST)
+		tr_put_load_flags(t);
+	else if (wanted == FLAGS_CPU)
+		tr_put_save_flags(t);
+	if (wanted == FLAGS_HOST)
+		t->b->entry_host = t->k.p;
+	else if (wanted == FLAGS_CPU)
+		t->b->entry_cpu = t->k.p;
+	t->host_ok = wanted == FLAGS_HOST;
+	t->cpu_ok = wanted == FLAGS_CPU;
+}
+
+static void put_all(struct tr *t)
+{
+	bool on = true;
+
+	tr_liveness(t);
+	put_entry(t);
+	for (t->at = 0; t->at < t->count && on; t->at++)
+		on = put_one(t);
+	t->at--;
+	if (on)
+		tr_put_goto(t, t->insn[t->at].end);
+	t->j->hot = t->k.p;
+	t->k.p = t->j->cold;
+	for (unsigned n = 0; n < t->colds; n++)
+		put_cold(t, &t->cold[n]);
+	t->j->cold = t->k.p;
+}
+
+static void log_block(const struct tr *t)
+{
+	char text[96];
+	uint64_t rip = t->c->rip;
+
+	for (unsigned n = 0; n < t->count; n++) {
+		insn_format(&t->insn[n], text, sizeof(text));
+		log_write(LOG_IN_ASM, "0x%08llx:  %s", (unsigned long long)rip,
+			  text);
+		rip += t->insn[n].len;
+	}
+}
+
+struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
+				unsigned avail, unsigned key)
+{
+	static _Thread_local struct tr t;
+	struct jit *j = c->jit;
+
+	t.c = c;
+	t.j = j;
+	t.b = (struct jit_block *)(void *)(j->blocks + j->blocks_used);
+	*t.b = (struct jit_block){ .hva = hva, .key = (uint8_t)key };
+	t.key = key;
+	t.mode = key & KEY_MODE;
+	t.table = (key & KEY_TABLE) >> 2;
+	t.flat = key & KEY_FLAT;
+	t.page = (const uint8_t *)((uintptr_t)hva & PAGE_MASK);
+	t.avail_end = hva + avail;
+	t.count = t.colds = 0;
+	t.vectors = 0;
+	t.k.p = j->hot;
+	decode(&t, hva);
+	if (!t.count)
+		return NULL;
+	put_all(&t);
+	j->blocks_used += sizeof(*t.b) + t.b->exits * sizeof(t.b->exit[0]);
+	j->stats.blocks++;
+	j->stats.insns += t.count;
+	if (log_on(LOG_IN_ASM))
+		log_block(&t);
+	return t.b;
+}
