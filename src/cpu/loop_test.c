@@ -309,7 +309,7 @@ static void only_an_nmi_wakes_with_interrupts_off(void **state)
 
 	vm_interrupt(vm, 0, 0x20);
 	vcpus_resume(vm->vcpus);
-	while (vm_insns(vm, 0) < 2)
+	while (!__atomic_load_n(&vm_cpu(vm, 0)->halted, __ATOMIC_ACQUIRE))
 		;	/* CLI and HLT */
 	vcpu_raise_nmi(vm->intc[0].port);
 	vm_wait(vm);
@@ -513,7 +513,6 @@ static void a_limited_run_counts_faults_as_turns(void **state)
 	vm_gate(vm, VEC_UD, CODE + 1);
 	vcpu_lower(&c->port, VCPU_PAUSE);
 	cpu_run_for(c, 100);
-	assert_int_equal(c->insn_count, 0);
 	assert_int_equal(c->rip, CODE + 1);
 	assert_int_equal(rsp - c->gpr[RSP], 100 * 12);
 	vm_free(vm);
@@ -528,7 +527,7 @@ static void a_limited_run_ends_at_a_halt(void **state)
 	vcpu_lower(&c->port, VCPU_PAUSE);
 	cpu_run_for(c, 100);
 	assert_true(c->halted);
-	assert_int_equal(c->insn_count, 2);
+	assert_int_equal(c->rip, CODE + 2);
 	vm_free(vm);
 }
 

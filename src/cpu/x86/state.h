@@ -269,7 +269,9 @@ struct cpu {
 	bool gdb_hit;			/* a gdb watchpoint was hit, at: */
 	gva_t gdb_hit_at;
 	bool gdb_resumed;		/* go past the breakpoint at rip */
-	uint64_t insn_count;		/* instructions executed */
+	/* A measure of progress: instructions executed one by one, and turns in
+	 * translated code. */
+	uint64_t insn_count;
 };
 
 static inline uint32_t flags_get(const struct cpu *c)
