@@ -3,7 +3,14 @@
 # First file: a row a line, "NAME CPUS GROUP...".  Second: samples, "WHO ROW
 # CHECKSUM NS HOST_NS"; WHO is native, husk or qemu.  Times become medians, a
 # group's ratio is the geometric mean of its rows'.  Exits 1 if a checksum
-# differs from the native one or a row is missing.
+# differs from the native one or a row is missing.  Variables: `runs`, and
+# `machines`, who took part ("native husk qemu").
+
+BEGIN {
+	n = split(machines, list)
+	for (i = 1; i <= n; i++)
+		present[list[i]] = 1
+}
 
 NR == FNR {
 	rows[++nrows] = $1
@@ -19,7 +26,6 @@ $3 == "unsupported" {
 
 {
 	key = $1 SUBSEP $2
-	present[$1] = 1
 	sample[key, ++count[key]] = $4
 	checksums[key] = checksums[key] " " $3
 	off = $5 > $4 ? $5 - $4 : $4 - $5
@@ -46,11 +52,14 @@ function complain(text) {
 	failed = 1
 }
 
-# Whether every checksum of row under who is the first native one.
+# Complains unless every checksum of row under who is the first native one.
 function check(who, row,	n, i, sum, want) {
-	if ((who, row) in unsupported)
+	if ((who, row) in unsupported) {
+		if (!(("native", row) in unsupported))
+			complain(row ": " who " lacks what the host has")
 		return
-	if (!count[who, row]) {
+	}
+	if (count[who, row] < runs) {
 		complain(row " did not finish under " who)
 		return
 	}
@@ -126,5 +135,8 @@ END {
 	for (i = 1; i <= nrows; i++)
 		for (who in present)
 			check(who, rows[i])
+	for (who in present)
+		if (who != "native" && count[who, "off"] < runs)
+			complain(who " did not power off")
 	exit failed
 }

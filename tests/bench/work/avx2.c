@@ -102,6 +102,6 @@ const struct row avx2_integer_row = {
 };
 
 const struct row avx2_float_row = {
-	.name = "avx2-float", .groups = "compute float", .rounds = 100000,
+	.name = "avx2-float", .groups = "compute float", .rounds = 60000,
 	.prepare = prepare_float, .run = run_float, .needs = "avx2",
 };

@@ -128,7 +128,7 @@ const struct row getppid_row = {
 };
 
 const struct row pipe_row = {
-	.name = "pipe", .groups = "system", .rounds = 80000, .run = run_pipe,
+	.name = "pipe", .groups = "system", .rounds = 40000, .run = run_pipe,
 };
 
 const struct row spawn_row = {

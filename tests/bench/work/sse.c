@@ -104,6 +104,6 @@ const struct row mandelbrot_row = {
 };
 
 const struct row matrix_row = {
-	.name = "matrix", .groups = "compute float", .rounds = 400,
+	.name = "matrix", .groups = "compute float", .rounds = 250,
 	.prepare = prepare_matrix, .run = run_matrix,
 };
