@@ -95,7 +95,8 @@ static void put_legacy_opcode(struct code *k, const struct insn_row *row,
 			put1(k, (row->opcode & 0xf8) | (p->low & 7));
 			return;
 		}
-	put1(k, row->opcode);
+	/* 82 is another 80, but not in 64-bit code. */
+	put1(k, row->map == ONE && row->opcode == 0x82 ? 0x80 : row->opcode);
 }
 
 static void put_vex(struct code *k, const struct insn *i,

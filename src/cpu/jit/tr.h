@@ -155,6 +155,8 @@ static inline uint32_t tr_live_over(const struct tr *t)
 /* Flags that must be right when instruction `at` begins. */
 static inline uint32_t tr_live_before(const struct tr *t)
 {
+	if (t->j->exact_flags)
+		return FLAGS_ARITH;
 	return tr_live_over(t) | tr_flags_used(tr_insn(t), t->live[t->at]);
 }
 
