@@ -258,14 +258,17 @@ bool tr_lea(struct tr *t, const struct insn *i)
 	const struct operand *o = &i->op[0];
 	unsigned host = tr_host_of(o->reg), to = host;
 
-	if (i->addrsize == 2 || o->size == 2 || i->addrsize != o->size)
-		return false;
-	if (i->prefix & PREFIX_RIP && i->disp + i->end != (int32_t)(i->disp + i->end))
+	if (i->addrsize == 2 || o->size == 2 ||
+	    (i->prefix & PREFIX_RIP &&
+	     i->disp + i->end != (int32_t)(i->disp + i->end)))
 		return false;
 	/* The base or index may be the destination. */
 	if (host == H_NONE || i->prefix & PREFIX_RIP)
 		to = TR_A;
 	tr_put_effective_address(t, i, to);
+	/* Half of a 64-bit address is wanted: the same bits, cut off. */
+	if (o->size == 4 && i->addrsize == 8)
+		asm_mov32(&t->k, to, to);
 	if (host == H_NONE)
 		asm_abs(&t->k, true, OP_STORE, to, tr_gpr_address(t, o->reg));
 	else if (to != host)
