@@ -114,6 +114,23 @@ struct cold *tr_put_check(struct tr *t, const struct insn *i, unsigned size,
 	return x;
 }
 
+void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,
+			int32_t target)
+{
+	struct code *k = &t->k;
+	struct cold *x;
+
+	put_slot(t);
+	put_with_entry(t, 0x33, offsetof(struct tlb_entry, exec)); /* xor */
+	x = tr_cold(t, miss, asm_jcc(k, CC_NE, NULL));
+	x->target = target;
+	put_with_entry(t, OP_LOAD, offsetof(struct tlb_entry, host));
+	asm_load_imm(k, TR_B, hva);
+	asm_rr(k, true, 0x3b, TR_A, TR_B);
+	x = tr_cold(t, miss, asm_jcc(k, CC_NE, NULL));
+	x->target = target;
+}
+
 struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
 			    enum access access, unsigned align)
 {

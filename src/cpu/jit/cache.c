@@ -9,6 +9,7 @@
  */
 #include "bus/bus.h"
 #include "cpu/jit/cache.h"
+#include "cpu/jit/tr.h"
 
 #define SLOT_BITS	15
 #define PAGE_SLOT_BITS	12
@@ -33,7 +34,7 @@ static unsigned page_slot_of(const uint8_t *hva)
 
 size_t jit_table_bytes(void)
 {
-	return ((1u << SLOT_BITS) + (1u << PAGE_SLOT_BITS)) *
+	return ((1u << SLOT_BITS) + (2u << PAGE_SLOT_BITS)) *
 	       sizeof(struct jit_block *);
 }
 
@@ -41,6 +42,7 @@ void jit_set_tables(struct jit *j, void *memory)
 {
 	j->slot = memory;
 	j->page = j->slot + (1u << SLOT_BITS);
+	j->page2 = j->page + (1u << PAGE_SLOT_BITS);
 }
 
 bool jit_has_room(const struct jit *j)
@@ -71,6 +73,11 @@ void jit_insert(struct jit *j, struct jit_block *b)
 	*slot = b;
 	b->next_in_page = *page;
 	*page = b;
+	if (b->hva2) {
+		page = &j->page2[page_slot_of(b->hva2)];
+		b->next_in_page2 = *page;
+		*page = b;
+	}
 }
 
 /* ---- links ---- */
@@ -127,45 +134,79 @@ void jit_flush(struct cpu *c)
 	c->port.tag = 0;
 }
 
-static void drop_one(struct jit *j, struct jit_block *b)
+static bool in_first_page(const struct jit_block *b, const uint8_t *hva,
+			  unsigned len)
 {
+	unsigned bytes = b->bytes;
+
+	if (b->hva2)
+		bytes = (unsigned)(PAGE_SIZE - ((uintptr_t)b->hva & ~PAGE_MASK));
+	return b->hva < hva + len && hva < b->hva + bytes;
+}
+
+static bool in_second_page(const struct jit_block *b, const uint8_t *hva,
+			   unsigned len)
+{
+	return b->hva2 && b->hva2 < hva + len &&
+	       hva < b->hva2 + (b->bytes - (PAGE_SIZE -
+					    ((uintptr_t)b->hva & ~PAGE_MASK)));
+}
+
+static void drop_one(struct cpu *c, struct jit_block *b)
+{
+	struct jit *j = c->jit;
 	struct jit_block **p = &j->slot[slot_of(b->hva, b->key)];
 
 	while (*p != b)
 		p = &(*p)->next_in_slot;
 	*p = b->next_in_slot;
+	for (p = &j->page[page_slot_of(b->hva)]; *p != b;)
+		p = &(*p)->next_in_page;
+	*p = b->next_in_page;
+	if (b->hva2) {
+		for (p = &j->page2[page_slot_of(b->hva2)]; *p != b;)
+			p = &(*p)->next_in_page2;
+		*p = b->next_in_page2;
+	}
 	unlink_exits(b);
 	unlink_incoming(b);
 	j->stats.drops++;
+	j->code_epoch++;
+	c->stop_block = 1;
+	c->port.tag = 0;
 }
 
 void jit_drop(struct cpu *c, const uint8_t *hva, unsigned len)
 {
 	struct jit *j = c->jit;
-	struct jit_block **p = &j->page[page_slot_of(hva)];
+	struct jit_block *b, *next;
 
-	while (*p) {
-		struct jit_block *b = *p;
-
-		if (b->hva < hva + len && hva < b->hva + b->bytes) {
-			*p = b->next_in_page;
-			drop_one(j, b);
-			j->code_epoch++;
-			c->stop_block = 1;
-			c->port.tag = 0;
-		} else {
-			p = &b->next_in_page;
-		}
+	for (b = j->page[page_slot_of(hva)]; b; b = next) {
+		next = b->next_in_page;
+		if (in_first_page(b, hva, len))
+			drop_one(c, b);
+	}
+	for (b = j->page2[page_slot_of(hva)]; b; b = next) {
+		next = b->next_in_page2;
+		if (in_second_page(b, hva, len))
+			drop_one(c, b);
 	}
 }
 
+/* Of a page that a block crosses out of only the last line holds it. */
 uint8_t jit_lines(struct cpu *c, const uint8_t *page)
 {
+	struct jit *j = c->jit;
 	uint8_t lines = 0;
 
-	for (struct jit_block *b = c->jit->page[page_slot_of(page)]; b;
+	for (struct jit_block *b = j->page[page_slot_of(page)]; b;
 	     b = b->next_in_page)
 		if (b->hva >= page && b->hva < page + PAGE_SIZE)
-			lines |= ram_code_lines((uintptr_t)b->hva, b->bytes);
+			lines |= ram_code_lines((uintptr_t)b->hva,
+						b->hva2 ? 1 : b->bytes);
+	for (struct jit_block *b = j->page2[page_slot_of(page)]; b;
+	     b = b->next_in_page2)
+		if (b->hva2 == page)
+			lines |= ram_code_lines(0, INSN_LEN_MAX);
 	return lines;
 }

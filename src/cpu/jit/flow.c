@@ -344,6 +344,10 @@ void tr_put_cold_flow(struct tr *t, struct cold *x)
 	case COLD_EVENT:
 		put_leave(t, x);
 		break;
+	case COLD_STEP:
+		asm_store8_abs(k, low32(&t->j->step), 1);
+		put_leave(t, x);
+		break;
 	case COLD_LOOKUP:
 		t->host_ok = x->flags == FLAGS_HOST;
 		t->cpu_ok = x->flags == FLAGS_CPU;

@@ -22,11 +22,11 @@
 #include "cpu/interp/vector.h"
 #include "cpu/jit/cache.h"
 #include "cpu/jit/kind.h"
+#include "cpu/jit/tr.h"
 #include "cpu/x86/debug.h"
 #include "host/os.h"
 
 #define PRESET_MIB	32		/* of code */
-#define INSN_LEN_MAX	15
 
 /* ---- where we are ---- */
 
@@ -80,6 +80,25 @@ static const uint8_t *code_at(struct cpu *c, gva_t a)
 
 /* ---- blocks ---- */
 
+/* The first instruction goes on in the next page, whose fetch may fault as
+ * that of the instruction would. */
+static struct jit_block *make_crossing(struct cpu *c, const uint8_t *hva,
+				       unsigned key)
+{
+	unsigned avail = (unsigned)(PAGE_SIZE - ((uintptr_t)hva & ~PAGE_MASK));
+	const uint8_t *hva2;
+	struct ram_page page;
+	uint64_t gpa;
+
+	if (avail >= INSN_LEN_MAX)
+		return NULL;
+	hva2 = mem_fetch(c, code_linear(c, c->rip + avail), &gpa);
+	if (!hva2 || !bus_ram_page(c->bus, gpa, &page))
+		return NULL;
+	code_watch(c, &page, ram_code_lines(0, INSN_LEN_MAX));
+	return jit_translate(c, hva, avail, hva2, key);
+}
+
 static struct jit_block *make(struct cpu *c, const uint8_t *hva, unsigned key)
 {
 	unsigned avail = (unsigned)(PAGE_SIZE - ((uintptr_t)hva & ~PAGE_MASK));
@@ -95,7 +114,9 @@ static struct jit_block *make(struct cpu *c, const uint8_t *hva, unsigned key)
 	if (avail > JIT_INSNS_MAX * INSN_LEN_MAX)
 		avail = JIT_INSNS_MAX * INSN_LEN_MAX;
 	code_watch(c, &page, ram_code_lines((uintptr_t)hva, avail));
-	b = jit_translate(c, hva, avail, key);
+	b = jit_translate(c, hva, avail, NULL, key);
+	if (!b)
+		b = make_crossing(c, hva, key);
 	if (b)
 		jit_insert(c->jit, b);
 	return b;
@@ -213,6 +234,10 @@ static bool run(struct cpu *c)
 		c->stop_block = 0;
 		last = enter(c, b);
 		epoch = j->code_epoch;
+		if (unlikely(j->step)) {
+			j->step = 0;
+			return false;
+		}
 		if (engine_must_leave(c))
 			return true;
 	}

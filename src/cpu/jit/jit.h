@@ -5,7 +5,7 @@
  * vCPU (vcpu_exclusive): no locks.
  *
  * A block is a run of instructions within one 4 KiB page, with jumps out of it
- * on the way.  It is found by the host address of its first byte and a key of
+ * on the way, or one instruction that crosses into the next page.  It is found by the host address of its first byte and a key of
  * what else it was translated for, so all linear addresses of a page share
  * it: translated code knows its own address only as an offset into the page at
  * `page_rip`.
@@ -50,7 +50,10 @@ struct jit_exit {
 
 struct jit_block {
 	const uint8_t *hva;
-	struct jit_block *next_in_slot, *next_in_page;
+	/* Of the part in the next page, if the block is one instruction that
+	 * crosses into it; else NULL. */
+	const uint8_t *hva2;
+	struct jit_block *next_in_slot, *next_in_page, *next_in_page2;
 	struct jit_exit *incoming;
 	const uint8_t *entry_host;	/* with flags in the host's */
 	const uint8_t *entry_cpu;	/* with flags in c->arith */
@@ -94,6 +97,7 @@ struct jit {
 	uint64_t host_rsp;	/* of enter's frame */
 	uint64_t scratch;
 	uint32_t host_mxcsr;	/* C's */
+	uint8_t step;		/* the instruction at rip is to be stepped */
 	uint8_t vectors;	/* VEC_ bits: the guest's are in the host's */
 	struct jump_entry jump[JUMP_SIZE];
 	/* ---- the rest ---- */
@@ -105,7 +109,7 @@ struct jit {
 	size_t insns_used, insns_max;
 	uint8_t *blocks;	/* struct jit_block, one after another */
 	size_t blocks_used, blocks_max;
-	struct jit_block **slot, **page;
+	struct jit_block **slot, **page, **page2;
 	uint32_t tag_counter;
 	struct jit_tag {
 		uint32_t map_epoch, code_epoch, tag;
@@ -136,8 +140,11 @@ static inline const uint8_t *jit_run_address(const struct jit *j,
 void jit_make_stubs(struct cpu *c, struct jit *j);
 
 /* translate.c: the block at hva, of which [hva, hva + avail) may be read; NULL
- * if not one instruction lies in it whole. */
+ * if not one instruction lies in it whole.  With hva2, the one instruction
+ * that begins with the `avail` bytes at hva and goes on at hva2; NULL if there
+ * is no such one. */
 struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
-				unsigned avail, unsigned key);
+				unsigned avail, const uint8_t *hva2,
+				unsigned key);
 
 #endif

@@ -29,6 +29,7 @@ enum cold_kind {
 	COLD_VECTORS,	/* bring the vector registers in, come back */
 	COLD_EXIT,	/* leave by an exit that can be linked */
 	COLD_EVENT,	/* leave at a place of the page */
+	COLD_STEP,	/* likewise, and step the instruction there */
 	COLD_LOOKUP,	/* a jump to another page */
 	COLD_RELOAD,	/* lookup found the RIP with a wrong tag */
 	COLD_MISS,	/* leave for the RIP in TR_A */
@@ -46,6 +47,8 @@ struct cold {
 	int32_t target;		/* offset from the page's start */
 	unsigned miss;		/* COLD_RELOAD: the enum cold_kind to go on as */
 };
+
+#define INSN_LEN_MAX 15
 
 #define TR_COLD_MAX (JIT_INSNS_MAX * 5)
 
@@ -128,6 +131,10 @@ bool tr_address_ok(const struct tr *t, const struct insn *i);
  * code that runs i and comes back to tr_cold_back().  align: 0, 16 or 32. */
 struct cold *tr_put_check(struct tr *t, const struct insn *i, unsigned size,
 			  enum access access, unsigned align);
+/* TR_A holds the linear address of a page: leaves as `miss` with `target`
+ * unless the code of the page is at this host address. */
+void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,
+			int32_t target);
 /* TR_A = host address of i's memory operand. */
 struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
 			    enum access access, unsigned align);

@@ -195,10 +195,49 @@ static bool put_one(struct tr *t)
 	return true;
 }
 
+/* The instruction that begins with the last bytes of one page and goes on in
+ * another. */
+static void decode_crossing(struct tr *t, const uint8_t *hva, unsigned avail,
+			    const uint8_t *hva2)
+{
+	uint8_t bytes[INSN_LEN_MAX];
+	struct insn *i = &t->insn[0];
+
+	if (avail >= INSN_LEN_MAX)
+		return;
+	memcpy(bytes, hva, avail);
+	memcpy(bytes + avail, hva2, INSN_LEN_MAX - avail);
+	if (insn_decode(i, bytes, INSN_LEN_MAX, (enum code_mode)t->mode,
+			&t->c->features) != DECODE_OK || i->len <= avail)
+		return;
+	i->end = (uint16_t)(PAGE_SIZE + i->len - avail);
+	t->count = 1;
+	t->b->bytes = i->len;
+}
+
+/* Is the next page the one that the instruction's end was read from? */
+static void put_check_next_page(struct tr *t)
+{
+	struct code *k = &t->k;
+
+	tr_clobber_flags(t, t->live_in);
+	asm_abs(k, true, OP_LOAD, TR_A, low32(&t->j->page_rip));
+	asm_lea(k, t->mode == CODE64, TR_A, TR_A, H_NONE, 0, PAGE_SIZE);
+	if (t->mode != CODE64 && !t->flat) {
+		put_rex(k, false, TR_A, 0, 0, false);	/* add eip's base */
+		put1(k, 0x03);
+		put_absolute(k, TR_A, low32(&t->c->seg[CS].base));
+	}
+	tr_put_fetch_check(t, (uintptr_t)t->b->hva2 & PAGE_MASK, COLD_STEP,
+			   (int32_t)(t->b->hva - t->page));
+}
+
 static void put_entry(struct tr *t)
 {
 	enum flags_at wanted = tr_flags_wanted(t);
 
+	if (t->b->hva2 && wanted == FLAGS_HOST)
+		wanted = FLAGS_CPU;	/* put_check_next_page() */
 	t->b->entry_cpu = t->b->entry_host = t->k.p;
 	if (wanted == FLAGS_HOST)
 		tr_put_load_flags(t);
@@ -218,6 +257,8 @@ static void put_all(struct tr *t)
 
 	tr_liveness(t);
 	put_entry(t);
+	if (t->b->hva2)
+		put_check_next_page(t);
 	for (t->at = 0; t->at < t->count && on; t->at++)
 		on = put_one(t);
 	t->at--;
@@ -244,7 +285,8 @@ static void log_block(const struct tr *t)
 }
 
 struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
-				unsigned avail, unsigned key)
+				unsigned avail, const uint8_t *hva2,
+				unsigned key)
 {
 	static _Thread_local struct tr t;
 	struct jit *j = c->jit;
@@ -252,7 +294,8 @@ struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
 	t.c = c;
 	t.j = j;
 	t.b = (struct jit_block *)(void *)(j->blocks + j->blocks_used);
-	*t.b = (struct jit_block){ .hva = hva, .key = (uint8_t)key };
+	*t.b = (struct jit_block){ .hva = hva, .hva2 = hva2,
+				   .key = (uint8_t)key };
 	t.key = key;
 	t.mode = key & KEY_MODE;
 	t.table = (key & KEY_TABLE) >> 2;
@@ -262,7 +305,10 @@ struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
 	t.count = t.colds = 0;
 	t.vectors = 0;
 	t.k.p = j->hot;
-	decode(&t, hva);
+	if (hva2)
+		decode_crossing(&t, hva, avail, hva2);
+	else
+		decode(&t, hva);
 	if (!t.count)
 		return NULL;
 	put_all(&t);
