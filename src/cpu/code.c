@@ -17,6 +17,8 @@ static void start_watch(struct cpu *c, void *arg)
 	const struct watch *w = arg;
 
 	__atomic_fetch_or(w->page->code, w->lines, __ATOMIC_SEQ_CST);
+	/* Translated code may have an address in hand (jit/group.c). */
+	c->stop_block = 1;
 	tlb_protect_page(c, w->page->hva);
 }
 

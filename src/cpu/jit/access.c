@@ -40,12 +40,13 @@ bool tr_address_ok(const struct tr *t, const struct insn *i)
 	return t->mode == CODE64 || (i->seg < FS && i->seg != CS);
 }
 
-void tr_put_effective_address(struct tr *t, const struct insn *i, unsigned to)
+void tr_put_effective_address(struct tr *t, const struct insn *i, unsigned to,
+			      int64_t more)
 {
 	struct code *k = &t->k;
 	bool wide = i->addrsize == 8;
 	unsigned base = H_NONE, index = H_NONE;
-	int64_t disp = i->disp;
+	int64_t disp = i->disp + more;
 
 	if (i->prefix & PREFIX_RIP) {
 		asm_abs(k, true, OP_LOAD, to, low32(&t->j->page_rip));
@@ -92,13 +93,14 @@ static void put_with_entry(struct tr *t, unsigned opcode, size_t field)
 		(int32_t)(low32(&t->c->tlb.entry[t->table][0]) + field));
 }
 
-struct cold *tr_put_check(struct tr *t, const struct insn *i, unsigned size,
-			  enum access access, unsigned align)
+static struct cold *put_check(struct tr *t, const struct insn *i,
+			      unsigned size, enum access access,
+			      unsigned align)
 {
 	struct code *k = &t->k;
 	struct cold *x;
 
-	tr_clobber_flags(t, tr_live_before(t));
+	t->loaded = -1;
 	put_slot(t);
 	put_with_entry(t, 0x33, tag_offset(access));		/* xor */
 	if (align) {
@@ -111,7 +113,89 @@ struct cold *tr_put_check(struct tr *t, const struct insn *i, unsigned size,
 	}
 	x->insn = i;
 	put_with_entry(t, 0x03, offsetof(struct tlb_entry, host)); /* add */
+	t->disp = 0;
 	return x;
+}
+
+/* ---- groups ---- */
+
+static const struct in_group *group_here(const struct tr *t)
+{
+	const struct in_group *in = &t->in[t->at];
+
+	return in->group >= 0 ? in : NULL;
+}
+
+/* Is the group's address known already?  Then TR_A is it. */
+static bool put_member(struct tr *t)
+{
+	const struct in_group *in = group_here(t);
+
+	if (!in || t->group[in->group].head == t->at)
+		return false;
+	if (t->loaded != in->group)
+		asm_abs(&t->k, true, OP_LOAD, TR_A,
+			low32(&t->j->group[in->group]));
+	t->loaded = in->group;
+	t->disp = in->at - t->group[in->group].low;
+	return true;
+}
+
+/* How far below the operand its group begins. */
+static int32_t below(const struct tr *t)
+{
+	const struct in_group *in = group_here(t);
+
+	return in ? t->group[in->group].low - in->at : 0;
+}
+
+static void put_head(struct tr *t, const struct insn *i)
+{
+	const struct in_group *in = group_here(t);
+	const struct group *g = &t->group[in->group];
+	struct cold *x;
+
+	x = put_check(t, i, (unsigned)(g->high - g->low),
+		      g->write ? ACCESS_WRITE : ACCESS_READ, 0);
+	tr_cold_plain(t, x);
+	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->group[in->group]));
+	t->loaded = in->group;
+	t->disp = in->at - g->low;
+}
+
+struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
+			    enum access access, unsigned align)
+{
+	if (put_member(t))
+		return NULL;
+	tr_clobber_flags(t, tr_live_before(t));
+	tr_put_effective_address(t, i, TR_A, below(t));
+	if (t->mode == CODE64 && i->seg >= FS)
+		asm_abs(&t->k, true, 0x03, TR_A,
+			low32(&t->c->seg[i->seg].base));
+	if (!group_here(t))
+		return put_check(t, i, i->op[n].size, access, align);
+	put_head(t, i);
+	return NULL;
+}
+
+struct cold *tr_put_stack(struct tr *t, const struct insn *i, unsigned base,
+			  int32_t disp, enum access access)
+{
+	unsigned word = t->mode == CODE64 ? 8 : 4;
+
+	if (put_member(t))
+		return NULL;
+	tr_clobber_flags(t, tr_live_before(t));
+	disp += below(t);
+	if (disp)
+		asm_lea(&t->k, word == 8, TR_A, base, H_NONE, 0, disp);
+	else
+		asm_rr(&t->k, word == 8, OP_LOAD, TR_A, base);
+	if (!group_here(t))
+		return put_check(t, i, word, access, 0);
+	put_head(t, i);
+	return NULL;
 }
 
 void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,
@@ -129,15 +213,4 @@ void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,
 	asm_rr(k, true, 0x3b, TR_A, TR_B);
 	x = tr_cold(t, miss, asm_jcc(k, CC_NE, NULL));
 	x->target = target;
-}
-
-struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
-			    enum access access, unsigned align)
-{
-	tr_clobber_flags(t, tr_live_before(t));
-	tr_put_effective_address(t, i, TR_A);
-	if (t->mode == CODE64 && i->seg >= FS)
-		asm_abs(&t->k, true, 0x03, TR_A,
-			low32(&t->c->seg[i->seg].base));
-	return tr_put_check(t, i, i->op[n].size, access, align);
 }

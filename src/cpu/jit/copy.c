@@ -44,8 +44,7 @@ static unsigned count_in_memory(const struct insn *i)
 	return count;
 }
 
-/* The operand in memory, -1 if there is none. */
-static int memory_operand(const struct insn *i)
+int tr_memory_operand(const struct insn *i)
 {
 	for (int n = 0; n < 4; n++)
 		if (i->op[n].kind == OP_MEM)
@@ -62,7 +61,7 @@ static bool is_moffs(const struct insn *i)
 bool tr_copy_possible(const struct tr *t, const struct insn *i,
 		      enum kind kind)
 {
-	int m = memory_operand(i);
+	int m = tr_memory_operand(i);
 
 	if (insn_how(i) & HOW_PROT && !t->flat)
 		return false;
@@ -75,7 +74,7 @@ bool tr_copy_possible(const struct tr *t, const struct insn *i,
 	return !(kind == KIND_BIT && m >= 0 && i->op[1].kind == OP_GPR);
 }
 
-static enum access access_of(const struct insn *i, enum kind kind, unsigned n)
+enum access tr_access_of(const struct insn *i, enum kind kind, unsigned n)
 {
 	if (kind == KIND_READS || kind == KIND_DIV || kind == KIND_IDIV)
 		return ACCESS_READ;
@@ -221,13 +220,16 @@ static void prepare_flags(struct tr *t, const struct insn *i)
 
 static void put_copy(struct tr *t, const struct insn *i, enum kind kind)
 {
-	bool memory = memory_operand(i) >= 0;
+	bool memory = tr_memory_operand(i) >= 0;
 	struct scratch s;
 	struct places p;
 
 	prepare_flags(t, i);
 	load_scratch(t, i, kind, memory, &s);
+	if (!memory && s.count)
+		t->loaded = -1;
 	find_places(i, &s, &p);
+	p.disp = t->disp;
 	if (is_moffs(i))
 		put_moffs(&t->k, i);
 	else
@@ -238,18 +240,17 @@ static void put_copy(struct tr *t, const struct insn *i, enum kind kind)
 
 bool tr_copy(struct tr *t, const struct insn *i, enum kind kind)
 {
-	int m = memory_operand(i);
+	int m = tr_memory_operand(i);
 	struct cold *x = NULL;
 
 	if (!tr_copy_possible(t, i, kind))
 		return false;
 	if (m >= 0)
 		x = tr_put_operand(t, i, (unsigned)m,
-				   access_of(i, kind, (unsigned)m),
+				   tr_access_of(i, kind, (unsigned)m),
 				   alignment_of(i, (unsigned)m));
 	put_copy(t, i, kind);
-	if (x)
-		tr_cold_back(t, x);
+	tr_cold_back(t, x);
 	return true;
 }
 
@@ -265,7 +266,9 @@ bool tr_lea(struct tr *t, const struct insn *i)
 	/* The base or index may be the destination. */
 	if (host == H_NONE || i->prefix & PREFIX_RIP)
 		to = TR_A;
-	tr_put_effective_address(t, i, to);
+	if (to == TR_A || tr_host_of(i->base & 15) == H_NONE)
+		t->loaded = -1;
+	tr_put_effective_address(t, i, to, 0);
 	/* Half of a 64-bit address is wanted: the same bits, cut off. */
 	if (o->size == 4 && i->addrsize == 8)
 		asm_mov32(&t->k, to, to);
@@ -321,6 +324,7 @@ bool tr_divide(struct tr *t, const struct insn *i, bool is_signed)
 	if (o->size < 4 || (memory && !tr_address_ok(t, i)))
 		return false;
 	tr_clobber_flags(t, tr_live_before(t));
+	t->loaded = -1;
 	if (memory)
 		tr_put_operand(t, i, 0, ACCESS_READ, 0);
 	else

@@ -178,7 +178,7 @@ void tr_put_insn(struct code *k, const struct insn *i, const struct places *p)
 		unsigned reg = reg_operand ? p->reg & 7u : i->modrm >> 3 & 7u;
 
 		if (p->memory)
-			put_address(k, reg, p->rm, H_NONE, 0, 0);
+			put_address(k, reg, p->rm, H_NONE, 0, p->disp);
 		else if (p->rm == H_NONE)
 			put1(k, i->modrm);
 		else

@@ -37,8 +37,8 @@ static uint8_t flags_now(const struct tr *t, uint32_t live)
 /* ---- within the page ---- */
 
 /* The jump at site leads to a place of the page. */
-static void add_exit(struct tr *t, uint8_t *site, int32_t target,
-		     uint32_t live)
+static struct jit_exit *add_exit(struct tr *t, uint8_t *site, int32_t target,
+				 uint32_t live)
 {
 	struct jit_exit *x = &t->b->exit[t->b->exits++];
 	struct cold *cold = tr_cold(t, COLD_EXIT, site);
@@ -50,6 +50,19 @@ static void add_exit(struct tr *t, uint8_t *site, int32_t target,
 	cold->exit = x;
 	cold->flags = x->flags;
 	cold->target = target;
+	return x;
+}
+
+/* The check of a group failed: on, with this instruction, in a plain block. */
+void tr_cold_plain(struct tr *t, struct cold *x)
+{
+	const struct insn *i = tr_insn(t);
+	uint8_t *site = x->site;
+
+	t->colds--;		/* x, the last one, is made again */
+	assert(x == &t->cold[t->colds]);
+	add_exit(t, site, (int32_t)start_of(i), tr_live_before(t))->plain =
+		true;
 }
 
 static void put_poll(struct tr *t, int32_t target, uint32_t live)
@@ -207,13 +220,13 @@ static void put_return_address(struct tr *t, const struct insn *i)
 {
 	struct cold *x;
 
-	tr_clobber_flags(t, FLAGS_ARITH);
-	asm_lea(&t->k, is_wide(t), TR_A, H_R13, H_NONE, 0, -i->opsize);
-	x = tr_put_check(t, i, i->opsize, ACCESS_WRITE, 0);
-	x->kind = COLD_EXEC_END;
+	tr_clobber_flags(t, t->live[t->at]);
+	x = tr_put_stack(t, i, H_R13, -i->opsize, ACCESS_WRITE);
+	if (x)
+		x->kind = COLD_EXEC_END;
 	asm_abs(&t->k, true, OP_LOAD, TR_B, low32(&t->j->page_rip));
 	asm_lea(&t->k, is_wide(t), TR_B, TR_B, H_NONE, 0, i->end);
-	asm_mem(&t->k, is_wide(t), OP_STORE, TR_B, TR_A, 0);
+	asm_mem(&t->k, is_wide(t), OP_STORE, TR_B, TR_A, t->disp);
 }
 
 static void put_call(struct tr *t, const struct insn *i)
@@ -262,10 +275,10 @@ static void put_ret(struct tr *t, const struct insn *i)
 	struct cold *x;
 
 	tr_clobber_flags(t, FLAGS_ARITH);
-	asm_rr(&t->k, is_wide(t), OP_LOAD, TR_A, H_R13);
-	x = tr_put_check(t, i, i->opsize, ACCESS_READ, 0);
-	x->kind = COLD_EXEC_END;
-	asm_mem(&t->k, is_wide(t), OP_LOAD, TR_A, TR_A, 0);
+	x = tr_put_stack(t, i, H_R13, 0, ACCESS_READ);
+	if (x)
+		x->kind = COLD_EXEC_END;
+	asm_mem(&t->k, is_wide(t), OP_LOAD, TR_A, TR_A, t->disp);
 	put_lookup(t, COLD_EXEC_END, i->opsize + arguments);
 }
 

@@ -157,7 +157,10 @@ static bool leads_to(const struct jit_exit *x, const struct jit_block *b)
 {
 	uintptr_t page = (uintptr_t)x->from->hva & PAGE_MASK;
 
-	return !x->to && x->from->key == b->key &&
+	unsigned key = (x->from->key & ~KEY_PLAIN) |
+		       (x->plain ? KEY_PLAIN : 0);
+
+	return !x->to && key == b->key &&
 	       (uintptr_t)b->hva == page + x->target;
 }
 
@@ -214,7 +217,8 @@ static bool run(struct cpu *c)
 
 	set_apart(c, apart(c));
 	for (;;) {
-		unsigned key = key_of(c);
+		bool plain = last && last->plain;
+		unsigned key = key_of(c) | (plain ? KEY_PLAIN : 0);
 		gva_t a = code_linear(c, c->rip);
 		struct jit_block *b = find(c, a, key);
 
@@ -226,7 +230,7 @@ static bool run(struct cpu *c)
 			if (last && epoch == j->code_epoch &&
 			    leads_to(last, b))
 				jit_link(j, last, b);
-			else
+			else if (!plain)
 				enter_jump(c, b);
 		} else {
 			engine_log_entry(c);
@@ -238,7 +242,8 @@ static bool run(struct cpu *c)
 			j->step = 0;
 			return false;
 		}
-		if (engine_must_leave(c))
+		/* No instruction may have run before a plain exit. */
+		if (engine_must_leave(c) && !(last && last->plain))
 			return true;
 	}
 }

@@ -21,7 +21,8 @@
 #include "host/codemem.h"
 
 #define JIT_INSNS_MAX	64		/* of a block */
-#define JIT_EXITS_MAX	(JIT_INSNS_MAX + 1)
+#define JIT_GROUPS	16
+#define JIT_EXITS_MAX	(JIT_INSNS_MAX + JIT_GROUPS + 1)
 
 /* Where the arithmetic flags are. */
 enum flags_at {
@@ -34,7 +35,8 @@ enum flags_at {
 #define KEY_MODE	0x03u	/* enum code_mode */
 #define KEY_TABLE	0x0cu	/* enum tlb_table of data accesses << 2 */
 #define KEY_FLAT	0x10u	/* CS, DS, ES, SS span all addresses from 0 */
-#define KEY_COUNT	0x20u
+#define KEY_PLAIN	0x20u	/* no groups of accesses (group.c) */
+#define KEY_COUNT	0x40u
 
 struct jit_block;
 
@@ -46,6 +48,7 @@ struct jit_exit {
 	const uint8_t *stub;		/* where it goes unlinked */
 	uint16_t target;		/* offset in the page */
 	uint8_t flags;			/* enum flags_at */
+	bool plain;			/* to a KEY_PLAIN block */
 };
 
 struct jit_block {
@@ -96,6 +99,7 @@ struct jit {
 	uint64_t page_rip;	/* RIP of the page that runs */
 	uint64_t host_rsp;	/* of enter's frame */
 	uint64_t scratch;
+	uint64_t group[JIT_GROUPS];	/* host addresses (group.c) */
 	uint32_t host_mxcsr;	/* C's */
 	uint8_t step;		/* the instruction at rip is to be stepped */
 	uint8_t vectors;	/* VEC_ bits: the guest's are in the host's */

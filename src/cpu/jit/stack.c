@@ -22,12 +22,10 @@ static void put_move_sp(struct tr *t, unsigned from, int32_t n)
 	asm_lea(&t->k, is_wide(t), H_R13, from, H_NONE, 0, n);
 }
 
-/* TR_A: host address of the place below the stack pointer. */
+/* [TR_A + disp]: the place below the stack pointer. */
 static struct cold *put_below(struct tr *t, const struct insn *i)
 {
-	tr_clobber_flags(t, tr_live_before(t));
-	asm_lea(&t->k, is_wide(t), TR_A, H_R13, H_NONE, 0, -i->opsize);
-	return tr_put_check(t, i, i->opsize, ACCESS_WRITE, 0);
+	return tr_put_stack(t, i, H_R13, -i->opsize, ACCESS_WRITE);
 }
 
 static void put_push_register(struct tr *t, const struct insn *i)
@@ -35,7 +33,8 @@ static void put_push_register(struct tr *t, const struct insn *i)
 	struct cold *x = put_below(t, i);
 	unsigned from = tr_get(t, i->op[0].reg, TR_B);
 
-	asm_mem(&t->k, is_wide(t), OP_STORE, from, TR_A, 0);
+	asm_mem(&t->k, is_wide(t), OP_STORE, from, TR_A,
+		t->disp);
 	put_move_sp(t, H_R13, -i->opsize);
 	tr_cold_back(t, x);
 }
@@ -46,7 +45,7 @@ static void put_push_immediate(struct tr *t, const struct insn *i)
 
 	put_rex(&t->k, is_wide(t), 0, 0, TR_A, false);
 	put1(&t->k, 0xc7);
-	put_address(&t->k, 0, TR_A, H_NONE, 0, 0);
+	put_address(&t->k, 0, TR_A, H_NONE, 0, t->disp);
 	put4(&t->k, (uint32_t)i->imm);
 	put_move_sp(t, H_R13, -i->opsize);
 	tr_cold_back(t, x);
@@ -63,7 +62,7 @@ static void put_push_memory(struct tr *t, const struct insn *i)
 	asm_abs(&t->k, is_wide(t), OP_STORE, TR_B, scratch);
 	put_below(t, i);
 	asm_abs(&t->k, is_wide(t), OP_LOAD, TR_B, scratch);
-	asm_mem(&t->k, is_wide(t), OP_STORE, TR_B, TR_A, 0);
+	asm_mem(&t->k, is_wide(t), OP_STORE, TR_B, TR_A, t->disp);
 	put_move_sp(t, H_R13, -i->opsize);
 	x[0] = &t->cold[first];
 	x[1] = &t->cold[first + 1];
@@ -99,11 +98,9 @@ bool tr_pop(struct tr *t, const struct insn *i)
 
 	if (!usual_size(t, i) || i->op[0].kind != OP_GPR)
 		return false;
-	tr_clobber_flags(t, tr_live_before(t));
-	asm_rr(&t->k, is_wide(t), OP_LOAD, TR_A, H_R13);
-	x = tr_put_check(t, i, i->opsize, ACCESS_READ, 0);
+	x = tr_put_stack(t, i, H_R13, 0, ACCESS_READ);
 	asm_mem(&t->k, is_wide(t), OP_LOAD, host == H_NONE ? TR_B : host, TR_A,
-		0);
+		t->disp);
 	if (host == H_NONE)
 		asm_abs(&t->k, true, OP_STORE, TR_B,
 			tr_gpr_address(t, i->op[0].reg));
@@ -119,11 +116,9 @@ bool tr_leave(struct tr *t, const struct insn *i)
 
 	if (!usual_size(t, i))
 		return false;
-	tr_clobber_flags(t, tr_live_before(t));
-	asm_rr(&t->k, is_wide(t), OP_LOAD, TR_A, H_RBP);
-	x = tr_put_check(t, i, i->opsize, ACCESS_READ, 0);
+	x = tr_put_stack(t, i, H_RBP, 0, ACCESS_READ);
 	put_move_sp(t, H_RBP, i->opsize);
-	asm_mem(&t->k, is_wide(t), OP_LOAD, H_RBP, TR_A, 0);
+	asm_mem(&t->k, is_wide(t), OP_LOAD, H_RBP, TR_A, t->disp);
 	tr_cold_back(t, x);
 	return true;
 }

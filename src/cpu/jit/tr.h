@@ -29,6 +29,7 @@ enum cold_kind {
 	COLD_VECTORS,	/* bring the vector registers in, come back */
 	COLD_EXIT,	/* leave by an exit that can be linked */
 	COLD_EVENT,	/* leave at a place of the page */
+	COLD_PLAIN,	/* go on with each access checked by itself */
 	COLD_STEP,	/* likewise, and step the instruction there */
 	COLD_LOOKUP,	/* a jump to another page */
 	COLD_RELOAD,	/* lookup found the RIP with a wrong tag */
@@ -52,6 +53,18 @@ struct cold {
 
 #define TR_COLD_MAX (JIT_INSNS_MAX * 5)
 
+/* A stretch of memory that several instructions access (group.c). */
+struct group {
+	int32_t low, high;	/* first byte, and after the last */
+	bool write;
+	unsigned count, head;	/* accesses; instruction of the first */
+};
+
+struct in_group {
+	int8_t group;		/* of the instruction's access, or -1 */
+	int32_t at;		/* in the group's measure */
+};
+
 struct tr {
 	struct cpu *c;
 	struct jit *j;
@@ -68,6 +81,11 @@ struct tr {
 	unsigned at;			/* the instruction being written */
 	bool host_ok, cpu_ok;
 	uint8_t vectors;		/* VEC_ bits known to be set */
+	unsigned groups;
+	struct group group[JIT_GROUPS];
+	struct in_group in[JIT_INSNS_MAX];
+	int loaded;			/* group whose address TR_A holds, -1 */
+	int32_t disp;			/* of the operand from TR_A */
 	unsigned colds;
 	struct cold cold[TR_COLD_MAX];
 };
@@ -98,6 +116,7 @@ void tr_flags_to_cpu(struct tr *t, uint32_t live);
 struct places {
 	uint8_t reg, rm, vvvv, low;	/* enum host_reg; low: in the opcode */
 	bool memory;			/* rm is the base of the operand */
+	int32_t disp;
 };
 
 enum place { PLACE_NONE, PLACE_REG, PLACE_RM, PLACE_VVVV, PLACE_LOW,
@@ -124,26 +143,32 @@ static inline uint32_t tr_gpr_address(const struct tr *t, unsigned gpr)
 /* A guest register's value in a host register: its own, or `scratch`. */
 unsigned tr_get(struct tr *t, unsigned gpr, unsigned scratch);
 void tr_put_effective_address(struct tr *t, const struct insn *i,
-			      unsigned to);
+			      unsigned to, int64_t more);
 /* Can the operand's address be made here? */
 bool tr_address_ok(const struct tr *t, const struct insn *i);
-/* TR_A holds a linear address; afterwards the host's.  A miss goes to cold
- * code that runs i and comes back to tr_cold_back().  align: 0, 16 or 32. */
-struct cold *tr_put_check(struct tr *t, const struct insn *i, unsigned size,
-			  enum access access, unsigned align);
+/* Afterwards the operand is at the host's [TR_A + t->disp].  What misses goes to
+ * cold code that runs i and comes back to tr_cold_back(); NULL: there is none.
+ * align: 0, 16 or 32.  The first for memory operand n of i, the second for the
+ * stack, at a host register + disp. */
+struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
+			    enum access access, unsigned align);
+struct cold *tr_put_stack(struct tr *t, const struct insn *i, unsigned base,
+			  int32_t disp, enum access access);
 /* TR_A holds the linear address of a page: leaves as `miss` with `target`
  * unless the code of the page is at this host address. */
 void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,
 			int32_t target);
-/* TR_A = host address of i's memory operand. */
-struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
-			    enum access access, unsigned align);
+
+/* ---- group.c ---- */
+
+/* Fill t->group and t->in. */
+void tr_find_groups(struct tr *t);
 
 /* ---- translate.c ---- */
 
 struct cold *tr_cold(struct tr *t, enum cold_kind kind, uint8_t *site);
 /* i's fast path is done: cold code comes back here. */
-void tr_cold_back(struct tr *t, struct cold *x);
+void tr_cold_back(struct tr *t, struct cold *x);	/* x may be NULL */
 /* i kept for as long as the code. */
 struct insn *tr_keep(struct tr *t, const struct insn *i);
 void tr_put_exec(struct tr *t, const struct insn *i);
@@ -173,6 +198,9 @@ static inline uint32_t tr_live_before(const struct tr *t)
 bool tr_copy_possible(const struct tr *t, const struct insn *i,
 		      enum kind kind);
 bool tr_copy(struct tr *t, const struct insn *i, enum kind kind);
+/* Number of the operand in memory, -1 if there is none. */
+int tr_memory_operand(const struct insn *i);
+enum access tr_access_of(const struct insn *i, enum kind kind, unsigned n);
 bool tr_divide(struct tr *t, const struct insn *i, bool is_signed);
 bool tr_lea(struct tr *t, const struct insn *i);
 bool tr_push(struct tr *t, const struct insn *i);
@@ -182,6 +210,8 @@ bool tr_vector(struct tr *t, const struct insn *i);
 bool tr_flow(struct tr *t, const struct insn *i, enum kind kind);
 /* Go on at an offset from the page's start. */
 void tr_put_goto(struct tr *t, int32_t target);
+/* x, the last cold place, leads to a plain block instead. */
+void tr_cold_plain(struct tr *t, struct cold *x);
 /* Cold code of jumps. */
 void tr_put_cold_flow(struct tr *t, struct cold *x);
 

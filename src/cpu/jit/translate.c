@@ -22,6 +22,8 @@ struct cold *tr_cold(struct tr *t, enum cold_kind kind, uint8_t *site)
 
 void tr_cold_back(struct tr *t, struct cold *x)
 {
+	if (!x)
+		return;
 	x->back = t->k.p;
 	x->restore = t->host_ok && !!t->live[t->at];
 }
@@ -76,6 +78,7 @@ void tr_put_exec(struct tr *t, const struct insn *i)
 	tr_clobber_flags(t, FLAGS_ARITH);
 	put_load_insn(t, i);
 	asm_call(&t->k, t->j->stub.exec);
+	t->loaded = -1;
 	t->cpu_ok = true;
 }
 
@@ -109,6 +112,7 @@ static void put_want_vectors(struct tr *t, const struct insn *i)
 	x = tr_cold(t, COLD_VECTORS, asm_jcc(&t->k, CC_E, NULL));
 	x->insn = i;
 	x->back = t->k.p;
+	t->loaded = -1;
 	t->vectors |= want;
 }
 
@@ -256,6 +260,8 @@ static void put_all(struct tr *t)
 	bool on = true;
 
 	tr_liveness(t);
+	tr_find_groups(t);
+	t->loaded = -1;
 	put_entry(t);
 	if (t->b->hva2)
 		put_check_next_page(t);
