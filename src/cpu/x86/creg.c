@@ -4,9 +4,6 @@
  * done here: long mode comes and goes with CR0.PG, PDPTEs are loaded, the TLB
  * is flushed where a cached right could now be wrong.
  *
- * PCIDs: bit 63 of a MOV to CR3 (keep the PCID's entries) is accepted and the
- * entries are dropped all the same (tlb.c).
- *
  * Source: SDM 3A 2.5, 4.1, 4.4.1, 4.10.4 and 9.8.5; SDM 2 "MOV - Move to/from
  * Control Registers", "XSETBV", "INVPCID"; 17.2 for the debug registers.
  *
@@ -96,9 +93,13 @@ static bool cr0_put(struct cpu *c, uint64_t v)
 
 static bool cr3_put(struct cpu *c, uint64_t v)
 {
+	bool keep = false;
+
 	if (cpu_long_mode(c)) {
-		if (c->cr4 & CR4_PCIDE)
+		if (c->cr4 & CR4_PCIDE) {
+			keep = v & CR3_NO_FLUSH;
 			v &= ~CR3_NO_FLUSH;
+		}
 		if (v & (paging_reserved_bits(c) | 0xfffull << 52))
 			return false;
 	} else {
@@ -107,7 +108,7 @@ static bool cr3_put(struct cpu *c, uint64_t v)
 	if (pae_paging(c->cr0, c->cr4, c->efer) && !paging_load_pdptes(c, v))
 		return false;
 	c->cr3 = v;
-	tlb_flush_nonglobal(c);
+	tlb_switch(c, keep);
 	return true;
 }
 
@@ -287,10 +288,10 @@ void invpcid(struct cpu *c, uint64_t type, uint64_t pcid, gva_t a)
 		fault_gp0(c);
 	if (type == ADDRESS && !gva_canonical(c, a))
 		fault_gp0(c);
-	if (type == ADDRESS)
-		tlb_flush_page(c, a);
-	else if (type == ALL)
-		tlb_flush_all(c);
-	else
-		tlb_flush_nonglobal(c);
+	switch (type) {
+	case ADDRESS:	tlb_flush_pcid_page(c, (unsigned)pcid, a); break;
+	case CONTEXT:	tlb_flush_pcid(c, (unsigned)pcid); break;
+	case ALL:	tlb_flush_all(c); break;
+	case ALL_NONGLOBAL: tlb_flush_nonglobal(c); break;
+	}
 }

@@ -126,9 +126,13 @@ uint8_t mem_fetch_byte(struct cpu *c, gva_t a);
 bool mem_debug_translate(struct cpu *c, gva_t a, uint64_t *gpa);
 
 /* ---- TLB upkeep (tlb.c) ---- */
-void tlb_flush_all(struct cpu *c);		/* global pages too */
-void tlb_flush_nonglobal(struct cpu *c);	/* MOV to CR3 */
+void tlb_flush_all(struct cpu *c);		/* every PCID, global pages */
+void tlb_flush_nonglobal(struct cpu *c);	/* every PCID */
 void tlb_flush_page(struct cpu *c, gva_t a);	/* INVLPG */
+void tlb_flush_pcid(struct cpu *c, unsigned pcid);	/* nonglobal pages */
+void tlb_flush_pcid_page(struct cpu *c, unsigned pcid, gva_t a);
+/* CR3 has been loaded; keep: with what is cached of its PCID. */
+void tlb_switch(struct cpu *c, bool keep);
 /* Writes to this RAM page (by its code byte's page) must be seen from now on:
  * drop write tags that reach it.  Own thread, or a parked vCPU. */
 void tlb_protect_page(struct cpu *c, const uint8_t *hva_page);

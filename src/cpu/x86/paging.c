@@ -14,6 +14,8 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include <assert.h>
+
 #include "bus/bus.h"
 #include "cpu/x86/fault.h"
 #include "cpu/x86/paging.h"
@@ -167,13 +169,16 @@ bool paging_load_pdptes(struct cpu *c, uint64_t cr3)
 
 /* ---- rights (SDM 3A 4.6) ---- */
 
-/* What path, the AND of all entries' U and W, and nx let `table` do. */
-static uint8_t rights_of(const struct cpu *c, uint64_t path, bool nx,
+/* Without regard to the dirty bit. */
+static uint8_t rights_of(const struct cpu *c, uint8_t flags,
 			 enum tlb_table table)
 {
-	bool user_page = path & PTE_U, writable = path & PTE_W;
+	bool user_page = flags & MAP_USER, writable = flags & MAP_WRITE;
+	bool nx = flags & MAP_NX;
 	uint8_t r = 0;
 
+	if (unlikely(!(c->cr0 & CR0_PG)))
+		return TLB_READ | TLB_WRITE | TLB_EXEC;
 	if (table == TLB_USER) {
 		if (!user_page)
 			return 0;
@@ -190,6 +195,14 @@ static uint8_t rights_of(const struct cpu *c, uint64_t path, bool nx,
 	return r;
 }
 
+uint8_t paging_rights(const struct cpu *c, uint8_t flags,
+		      enum tlb_table table)
+{
+	uint8_t r = rights_of(c, flags, table);
+
+	return flags & MAP_DIRTY ? r : r & ~TLB_WRITE;
+}
+
 static uint8_t right_for(enum access access)
 {
 	switch (access) {
@@ -201,7 +214,11 @@ static uint8_t right_for(enum access access)
 	return TLB_WRITE;
 }
 
-/* The entry that maps the page: check rights, set A and D. */
+static_assert(PTE_U >> 2 == MAP_USER && PTE_W == MAP_WRITE,
+	      "flags are made by shifts");
+
+/* The entry that maps the page: check rights, set A and D.  path is the AND of
+ * all entries' U and W, nx the OR of their XD. */
 static enum step leaf(struct cpu *c, const struct request *q, struct entry *e,
 		      uint64_t path, bool nx, struct walk *w)
 {
@@ -209,14 +226,16 @@ static enum step leaf(struct cpu *c, const struct request *q, struct entry *e,
 
 	if (q->peek)
 		return WALK_DONE;
-	w->global = (e->v & PTE_G) && (c->cr4 & CR4_PGE);
-	w->rights = rights_of(c, path, nx, q->table);
-	if (!(w->rights & need))
+	w->flags = (path & PTE_U) >> 2 | (path & PTE_W) | (nx ? MAP_NX : 0) |
+		   (w->page_bits > PAGE_BITS ? TLB_LARGE : 0);
+	if ((e->v & PTE_G) && (c->cr4 & CR4_PGE))
+		w->flags |= TLB_GLOBAL;
+	if (!(rights_of(c, w->flags, q->table) & need))
 		return WALK_DENIED;
 	if (!mark(c, e, need == TLB_WRITE ? PTE_A | PTE_D : PTE_A))
 		return WALK_AGAIN;
-	if (!(e->v & PTE_D) && !e->readonly && need != TLB_WRITE)
-		w->rights &= ~TLB_WRITE;
+	if ((e->v & PTE_D) || e->readonly || need == TLB_WRITE)
+		w->flags |= MAP_DIRTY;
 	return WALK_DONE;
 }
 
@@ -295,7 +314,7 @@ static enum step walk(struct cpu *c, const struct request *q, struct walk *w)
 		*w = (struct walk){
 			.gpa = (uint32_t)q->a,
 			.page_bits = 12,
-			.rights = TLB_READ | TLB_WRITE | TLB_EXEC,
+			.flags = MAP_DIRTY,
 		};
 		return WALK_DONE;
 	}

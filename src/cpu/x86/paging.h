@@ -20,8 +20,7 @@
 struct walk {
 	uint64_t gpa;
 	uint8_t page_bits;	/* 12, 21, 22 or 30 */
-	uint8_t rights;		/* TLB_READ, _WRITE, _EXEC */
-	bool global;
+	uint8_t flags;		/* MAP_*, TLB_GLOBAL, TLB_LARGE */
 };
 
 /* Translate for this access by `table`'s rights; sets accessed and dirty
@@ -30,6 +29,11 @@ void paging_walk(struct cpu *c, gva_t a, enum tlb_table table,
 		 enum access access, struct walk *out);
 /* The same without rights, bits or faults; false: not mapped. */
 bool paging_peek(struct cpu *c, gva_t a, uint64_t *gpa);
+
+/* What a translation with these flags lets `table` do: TLB_READ, _WRITE,
+ * _EXEC. */
+uint8_t paging_rights(const struct cpu *c, uint8_t flags,
+		      enum tlb_table table);
 
 /* Load PDPTEs for PAE paging from where `cr3` points (SDM 3A 4.4.1).  False:
  * one has reserved bits set, and nothing has changed. */

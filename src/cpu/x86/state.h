@@ -24,7 +24,7 @@
 
 #include "bus/vcpu_port.h"
 #include "cpu/x86/cpuid.h"
-#include "cpu/x86/tlb.h"
+#include "cpu/x86/stlb.h"
 
 struct accel_options;
 struct bus;
@@ -194,8 +194,10 @@ struct cpu {
 	/* Moves whenever decoded code has been dropped: guards the links
 	 * between blocks. */
 	uint32_t code_epoch;
-	/* Moves whenever a translation that code could have been fetched
-	 * through may be gone: any flush, any MOV to CR3. */
+	/* The address space as it is now: what was fetched through a linear
+	 * address under this number is still there when the number is.  A
+	 * flush gives a new one, a return to a PCID that was not flushed gives
+	 * its old one.  Starts again, with a new code_epoch, after 2^32. */
 	uint32_t map_epoch;
 	const _Atomic uint32_t *bus_generation;	/* bus_generation_word() */
 	struct vcpu_port port;		/* events from outside */
@@ -272,6 +274,7 @@ struct cpu {
 	/* A measure of progress: instructions executed one by one, and turns in
 	 * translated code. */
 	uint64_t insn_count;
+	struct stlb stlb;
 };
 
 static inline uint32_t flags_get(const struct cpu *c)

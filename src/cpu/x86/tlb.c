@@ -1,13 +1,14 @@
 /* cpu/x86/tlb.c - entering translations into the software TLB, and dropping
  * them.
  *
- * flags[] is nonzero exactly where an entry holds something, so flushes and
- * searches look at eight entries with one load.  A page over 4 KiB is entered
- * as the 4 KiB pieces that were touched; INVLPG inside the range where such
- * pages have been seen therefore drops everything.
+ * The first level holds 4 KiB pages of the current address space and global
+ * ones; what it lacks comes from the second (stlb.h), else from a page walk.
+ * A CR3 that leads elsewhere empties it of what is not global, by the bitmaps
+ * of slots in use.  The second level hears of every flush and answers with the
+ * address space's epoch.
  *
- * PCIDs are not told apart: every MOV to CR3 drops what is not global, which
- * the processor is always free to do.
+ * INVLPG of an address where large pages have been seen drops all pieces
+ * within the largest size seen, which may be more than the page.
  *
  * Source: SDM 3A 4.10.
  *
@@ -20,46 +21,39 @@
 #include "cpu/x86/debug.h"
 #include "cpu/x86/paging.h"
 
-static_assert(TLB_SIZE % 8 == 0, "flags are searched by eight");
+#define CR3_PCID	0xfffu
+
+static_assert(TLB_SIZE % 64 == 0, "slots in use are in words of 64");
+
+/* ---- slots ---- */
 
 static void drop(struct tlb *t, unsigned table, unsigned slot)
 {
 	struct tlb_entry *e = &t->entry[table][slot];
+	uint64_t bit = 1ull << slot % 64;
 
 	e->read = e->write = e->exec = tlb_no_tag(slot);
+	if (table == TLB_ALIGN)
+		return;
 	t->flags[table][slot] = 0;
+	t->live[0][table][slot / 64] &= ~bit;
+	t->live[1][table][slot / 64] &= ~bit;
 }
 
-static void forget_large(struct tlb *t)
-{
-	for (unsigned i = 0; i < 2; i++) {
-		t->large[i].low = ~0ull;
-		t->large[i].high = 0;
-	}
-}
-
-static void empty(struct tlb *t)
-{
-	for (unsigned table = 0; table < TLB_TABLES; table++)
-		for (unsigned s = 0; s < TLB_SIZE; s++)
-			drop(t, table, s);
-	forget_large(t);
-	t->ready = true;
-}
-
-/* Call fn for every entry in use. */
-static inline void each(struct tlb *t,
+/* Call fn for every slot in use, of global pages or others. */
+static inline void each(struct tlb *t, bool global,
 			void (*fn)(struct tlb *t, unsigned table,
 				   unsigned slot, const void *arg),
 			const void *arg)
 {
 	for (unsigned table = 0; table < TLB_ALIGN; table++)
-		for (unsigned s = 0; s < TLB_SIZE; s += 8) {
-			if (!load_le64(&t->flags[table][s]))
-				continue;
-			for (unsigned i = s; i < s + 8; i++)
-				if (t->flags[table][i])
-					fn(t, table, i, arg);
+		for (unsigned i = 0; i < TLB_SIZE / 64; i++) {
+			uint64_t live = t->live[global][table][i];
+
+			for (; live; live &= live - 1)
+				fn(t, table,
+				   i * 64 + (unsigned)__builtin_ctzll(live),
+				   arg);
 		}
 }
 
@@ -69,11 +63,9 @@ static void drop_any(struct tlb *t, unsigned table, unsigned slot,
 	drop(t, table, slot);
 }
 
-static void drop_nonglobal(struct tlb *t, unsigned table, unsigned slot,
-			   const void *arg)
+static void drop_local(struct tlb *t)
 {
-	if (!(t->flags[table][slot] & TLB_GLOBAL))
-		drop(t, table, slot);
+	each(t, false, drop_any, NULL);
 }
 
 /* arg: the host page whose writes must be seen. */
@@ -84,61 +76,125 @@ static void untag_write(struct tlb *t, unsigned table, unsigned slot,
 		t->entry[table][slot].write = tlb_no_tag(slot);
 }
 
-/* Translations may be gone: of data and of the code that runs. */
-static void changed(struct cpu *c)
+struct region {
+	gva_t a;
+	unsigned bits;
+};
+
+static void drop_large_in(struct tlb *t, unsigned table, unsigned slot,
+			  const void *arg)
 {
+	const struct region *r = arg;
+
+	if ((t->flags[table][slot] & TLB_LARGE) &&
+	    !((t->back[table][slot].page ^ r->a) >> r->bits))
+		drop(t, table, slot);
+}
+
+static void drop_page(struct cpu *c, gva_t a, bool global)
+{
+	const struct region r = { a, c->stlb.large_bits };
+	struct tlb *t = &c->tlb;
+
+	for (unsigned table = 0; table < TLB_ALIGN; table++)
+		if (t->back[table][tlb_slot(a)].page == (a & PAGE_MASK) &&
+		    (global || !(t->flags[table][tlb_slot(a)] & TLB_GLOBAL)))
+			drop(t, table, tlb_slot(a));
+	if (!stlb_maybe_large(&c->stlb, a))
+		return;
+	each(t, false, drop_large_in, &r);
+	if (global)
+		each(t, true, drop_large_in, &r);
+}
+
+/* ---- flushes ---- */
+
+static unsigned current_pcid(const struct cpu *c)
+{
+	return c->cr4 & CR4_PCIDE ? c->cr3 & CR3_PCID : 0;
+}
+
+/* After the second level has dropped something: blocks that run may have been
+ * fetched through it. */
+static void renew(struct cpu *c)
+{
+	uint32_t last = c->stlb.last;
+
+	c->map_epoch = stlb_enter(&c->stlb, current_pcid(c));
+	if (unlikely(c->stlb.last < last)) {	/* numbers started again */
+		drop_local(&c->tlb);
+		c->code_epoch++;
+	}
 	c->stop_block = 1;
-	c->map_epoch++;
+}
+
+static void empty(struct tlb *t)
+{
+	for (unsigned table = 0; table < TLB_TABLES; table++)
+		for (unsigned s = 0; s < TLB_SIZE; s++)
+			drop(t, table, s);
+	t->ready = true;
 }
 
 void tlb_flush_all(struct cpu *c)
 {
 	struct tlb *t = &c->tlb;
 
-	changed(c);
-	if (!t->ready) {
+	if (likely(t->ready)) {
+		drop_local(t);
+		each(t, true, drop_any, NULL);
+	} else {
 		empty(t);
-		return;
 	}
-	each(t, drop_any, NULL);
-	forget_large(t);
+	stlb_drop_all(&c->stlb);
+	renew(c);
 }
 
 void tlb_flush_nonglobal(struct cpu *c)
 {
-	if (!c->tlb.ready || !(c->cr4 & CR4_PGE)) {
-		tlb_flush_all(c);
-		return;
-	}
-	changed(c);
-	each(&c->tlb, drop_nonglobal, NULL);
-}
-
-static bool within_large(const struct tlb *t, gva_t a)
-{
-	unsigned half = a >> 63;
-
-	return a >= t->large[half].low && a <= t->large[half].high;
+	drop_local(&c->tlb);
+	stlb_drop_spaces(&c->stlb);
+	renew(c);
 }
 
 void tlb_flush_page(struct cpu *c, gva_t a)
 {
-	struct tlb *t = &c->tlb;
+	drop_page(c, a, true);
+	stlb_drop_page(&c->stlb, current_pcid(c), a, true);
+	renew(c);
+}
 
-	if (!t->ready || within_large(t, a)) {
-		tlb_flush_all(c);
-		return;
-	}
-	changed(c);
-	for (unsigned table = 0; table < TLB_ALIGN; table++)
-		if (t->back[table][tlb_slot(a)].page == (a & PAGE_MASK))
-			drop(t, table, tlb_slot(a));
+void tlb_flush_pcid(struct cpu *c, unsigned pcid)
+{
+	if (pcid == current_pcid(c))
+		drop_local(&c->tlb);
+	stlb_drop_space(&c->stlb, pcid);
+	renew(c);
+}
+
+void tlb_flush_pcid_page(struct cpu *c, unsigned pcid, gva_t a)
+{
+	if (pcid == current_pcid(c))
+		drop_page(c, a, false);
+	stlb_drop_page(&c->stlb, pcid, a, false);
+	renew(c);
+}
+
+void tlb_switch(struct cpu *c, bool keep)
+{
+	uint32_t before = c->stlb.space;
+
+	if (!keep)
+		stlb_drop_space(&c->stlb, current_pcid(c));
+	renew(c);
+	if (c->stlb.space != before)
+		drop_local(&c->tlb);
 }
 
 void tlb_protect_page(struct cpu *c, const uint8_t *hva_page)
 {
-	if (c->tlb.ready)
-		each(&c->tlb, untag_write, hva_page);
+	each(&c->tlb, false, untag_write, hva_page);
+	each(&c->tlb, true, untag_write, hva_page);
 }
 
 void tlb_check_generation(struct cpu *c)
@@ -153,29 +209,12 @@ void tlb_check_generation(struct cpu *c)
 
 /* ---- entering ---- */
 
-static void note_large(struct tlb *t, gva_t a, unsigned page_bits)
-{
-	gva_t low = a & (~0ull << page_bits);
-	gva_t high = low + ((1ull << page_bits) - 1);
-	unsigned half = a >> 63;
-
-	if (page_bits == PAGE_BITS)
-		return;
-	if (low < t->large[half].low)
-		t->large[half].low = low;
-	if (high > t->large[half].high)
-		t->large[half].high = high;
-}
-
-/* Pairs with the engine that sets the code byte and then makes us drop write
- * tags: the tag is there before the byte is looked at, so one of the two sees
- * the other. */
+/* A page's code byte leaves 0 only while this vCPU stands still, and
+ * tlb_protect_page() follows at once. */
 static void tag_write(struct tlb_entry *e, gva_t page, const uint8_t *code)
 {
-	e->write = page;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (code && __atomic_load_n(code, __ATOMIC_RELAXED))
-		e->write = tlb_no_tag(tlb_slot(page));
+	if (!code || !__atomic_load_n(code, __ATOMIC_RELAXED))
+		e->write = page;
 }
 
 static void set_tags(struct tlb_entry *e, const struct tlb_back *b,
@@ -193,24 +232,63 @@ static void set_tags(struct tlb_entry *e, const struct tlb_back *b,
 }
 
 static struct tlb_ref enter(struct cpu *c, gva_t a, unsigned table,
-			    const struct walk *w)
+			    const struct translation *m)
 {
-	struct tlb_back *b = &c->tlb.back[table][tlb_slot(a)];
-	uint8_t *flags = &c->tlb.flags[table][tlb_slot(a)];
+	const uint8_t kept = TLB_GLOBAL | TLB_ROM | TLB_WATCHED | TLB_LARGE;
+	struct tlb *t = &c->tlb;
+	unsigned slot = tlb_slot(a);
+	struct tlb_back *b = &t->back[table][slot];
+	uint64_t bit = 1ull << slot % 64;
+	bool global = m->flags & TLB_GLOBAL;
+	uint8_t flags = TLB_VALID | (m->flags & kept) |
+			paging_rights(c, m->flags, (enum tlb_table)table);
+
+	*b = (struct tlb_back){ a & PAGE_MASK, m->gpa, m->hva, m->code };
+	t->flags[table][slot] = flags;
+	t->live[global][table][slot / 64] |= bit;
+	t->live[!global][table][slot / 64] &= ~bit;
+	set_tags(&t->entry[table][slot], b, flags);
+	return (struct tlb_ref){ b, flags };
+}
+
+/* What of the page at m->gpa the page tables do not say. */
+static void complete(struct cpu *c, gva_t a, struct translation *m)
+{
 	struct ram_page page;
 
-	*b = (struct tlb_back){ a & PAGE_MASK, w->gpa & PAGE_MASK, NULL, NULL };
-	*flags = TLB_VALID | w->rights | (w->global ? TLB_GLOBAL : 0);
-	if (bus_ram_page(c->bus, w->gpa, &page)) {
-		b->hva = page.hva;
-		b->code = page.code;
-		*flags |= page.readonly ? TLB_ROM : 0;
+	if (bus_ram_page(c->bus, m->gpa, &page)) {
+		m->hva = page.hva;
+		m->code = page.code;
+		m->flags |= page.readonly ? TLB_ROM : 0;
 	}
-	if (debug_page_watched(c, b->page))
-		*flags |= TLB_WATCHED;
-	set_tags(&c->tlb.entry[table][tlb_slot(a)], b, *flags);
-	note_large(&c->tlb, a, w->page_bits);
-	return (struct tlb_ref){ b, *flags };
+	if (debug_page_watched(c, a & PAGE_MASK))
+		m->flags |= TLB_WATCHED;
+}
+
+/* m is the piece of a large page around a: make it the 4 KiB at a. */
+static void cut(struct cpu *c, gva_t a, struct translation *m)
+{
+	m->gpa |= a & ~(~0ull << STLB_LARGE_BITS) & PAGE_MASK;
+	m->gpa &= bus_a20_mask(c->bus);
+	complete(c, a, m);
+}
+
+static void walk(struct cpu *c, gva_t a, unsigned table, enum access access,
+		 struct translation *m)
+{
+	struct walk w;
+
+	paging_walk(c, a, (enum tlb_table)table, access, &w);
+	*m = (struct translation){ .gpa = w.gpa & PAGE_MASK,
+				   .flags = w.flags };
+	if (!(w.flags & TLB_LARGE)) {
+		complete(c, a, m);
+		stlb_add(&c->stlb, a, w.page_bits, m);
+		return;
+	}
+	m->gpa &= ~0ull << STLB_LARGE_BITS;
+	stlb_add(&c->stlb, a, w.page_bits, m);
+	cut(c, a, m);
 }
 
 struct tlb_ref tlb_find(struct cpu *c, gva_t a, unsigned table,
@@ -222,14 +300,18 @@ struct tlb_ref tlb_find(struct cpu *c, gva_t a, unsigned table,
 	};
 	const struct tlb_back *b = &c->tlb.back[table][tlb_slot(a)];
 	uint8_t flags = c->tlb.flags[table][tlb_slot(a)];
-	struct walk w;
+	struct translation m;
 
 	if (b->page == (a & PAGE_MASK) && (flags & need[access]))
 		return (struct tlb_ref){ b, flags };
 	if (unlikely(!c->tlb.ready))
-		empty(&c->tlb);
-	paging_walk(c, a, (enum tlb_table)table, access, &w);
-	return enter(c, a, table, &w);
+		tlb_flush_all(c);
+	if (!stlb_find(&c->stlb, a, &m) ||
+	    !(paging_rights(c, m.flags, (enum tlb_table)table) & need[access]))
+		walk(c, a, table, access, &m);
+	else if (m.flags & TLB_LARGE)
+		cut(c, a, &m);
+	return enter(c, a, table, &m);
 }
 
 void tlb_retag_write(struct cpu *c, gva_t a, unsigned table)

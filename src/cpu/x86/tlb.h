@@ -1,4 +1,5 @@
-/* cpu/x86/tlb.h - the software TLB: guest-virtual page to host address.
+/* cpu/x86/tlb.h - the first level of the software TLB: linear page to host
+ * address, for the current address space.  Behind it stands stlb.h.
  *
  * Direct-mapped.  An entry has one tag per kind of access; a tag is the page's
  * linear address when that access may go straight to memory in the page at
@@ -16,8 +17,8 @@
  *
  * Beside each entry, out of the fast path's way, stands what the slow path
  * needs of the translation (struct tlb_back) and a byte of flags, so that a
- * page the fast path may not touch still costs one walk only, and a flush
- * looks at bytes.
+ * page the fast path may not touch still costs one walk only.  Bitmaps of the
+ * slots in use make a flush cost what was used.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -26,7 +27,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TLB_BITS	10
+#define TLB_BITS	12
 #define TLB_SIZE	(1u << TLB_BITS)
 #define TLB_TABLES	4
 #define PAGE_BITS	12
@@ -49,6 +50,7 @@ struct tlb_entry {
 #define TLB_GLOBAL	0x08u	/* stays over MOV to CR3 */
 #define TLB_ROM		0x10u	/* writes are dropped */
 #define TLB_WATCHED	0x20u	/* a data watchpoint is in the page */
+#define TLB_LARGE	0x40u	/* part of a page over 4 KiB */
 #define TLB_VALID	0x80u
 
 struct tlb_back {
@@ -60,11 +62,10 @@ struct tlb_back {
 
 struct tlb {
 	struct tlb_entry entry[TLB_TABLES][TLB_SIZE];
-	uint8_t flags[TLB_TABLES][TLB_SIZE];
-	struct tlb_back back[TLB_TABLES][TLB_SIZE];
-	/* Pages over 4 KiB entered since the last whole flush lie between
-	 * these, for the lower and upper half of the addresses. */
-	struct { gva_t low, high; } large[2];
+	uint8_t flags[TLB_ALIGN][TLB_SIZE];
+	struct tlb_back back[TLB_ALIGN][TLB_SIZE];
+	/* Slots in use; [1] those with TLB_GLOBAL. */
+	uint64_t live[2][TLB_ALIGN][TLB_SIZE / 64];
 	uint32_t generation;	/* of the bus map the entries are from */
 	bool ready;		/* has been emptied once */
 };
