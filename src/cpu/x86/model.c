@@ -4,7 +4,7 @@
  * and some more.  Lists hold only what feature.def knows; what QEMU's model of
  * that name has besides (TSX, MPX, AVX-512, speculation controls) is not
  * offered, so QEMU's variants by suffix (-v2, -IBRS, -noTSX...) are the same
- * here.  What the host cannot execute is taken out with a warning, or refused
+ * here.  qemu64 has PCIDs besides, which spare guests TLB flushes.  What the host cannot execute is taken out with a warning, or refused
  * if `enforce` is given.
  *
  * Source: SDM 2A "CPUID" for the identities' form; families and models from
@@ -61,7 +61,8 @@ static const struct cpu_model models[] = {
 	  "Common 32-bit KVM processor", NULL,
 	  PPRO "vme mtrr clflush mca pse36 sse3", NULL },
 	{ "qemu64", AMD, 15, 107, 1, 0xd, 0x8000000a, VIRTUAL, NULL,
-	  PPRO LONG "mtrr clflush mca pse36 sse3 cx16 lahf-lm", NULL },
+	  PPRO LONG "mtrr clflush mca pse36 sse3 cx16 lahf-lm pcid invpcid",
+	  NULL },
 	{ "kvm64", INTEL, 15, 6, 1, 0xd, 0x80000008, "Common KVM processor",
 	  NULL, PPRO LONG "vme mtrr clflush mca pse36 sse3 cx16", NULL },
 	{ "Conroe", INTEL, 6, 15, 3, 10, 0x80000008,

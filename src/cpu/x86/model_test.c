@@ -42,7 +42,7 @@ static const struct good {
 	unsigned family, model, stepping;
 	const char *vendor;
 } good[] = {
-	{ NULL, "lm sse3 cx16 nx hypervisor !avx !ssse3", 15, 107, 1,
+	{ NULL, "lm sse3 cx16 nx pcid hypervisor !avx !ssse3", 15, 107, 1,
 	  "AuthenticAMD" },
 	{ "", "lm !avx", 15, 107, 1, "AuthenticAMD" },
 	{ "qemu64", "lm", 15, 107, 1, "AuthenticAMD" },
