@@ -8,6 +8,11 @@
  * are noticed (struct vcpu_port).  Jumps backwards in the page look at the
  * events word themselves; every loop has one or the other.
  *
+ * A call also calls on the host, so that the host predicts the return.  Its
+ * frame says which RIP the guest is to return to; a return to another one
+ * forgets all open calls and looks its target up.  So does whatever leaves to
+ * C: an open call is younger than any change of mappings or code.
+ *
  * SPDX-License-Identifier: MIT
  */
 #include "cpu/jit/tr.h"
@@ -100,8 +105,7 @@ static void put_hash(struct tr *t)
 }
 static_assert(sizeof(struct jump_entry) == 1 << 5, "shift of put_hash");
 
-/* A jump to the RIP in TR_A; the stack pointer moves by sp if it is known. */
-static void put_lookup(struct tr *t, enum cold_kind miss, int32_t sp)
+static void put_lookup_checks(struct tr *t, enum cold_kind miss)
 {
 	struct code *k = &t->k;
 	const struct insn *i = tr_insn(t);
@@ -120,15 +124,29 @@ static void put_lookup(struct tr *t, enum cold_kind miss, int32_t sp)
 		    asm_jcc(k, CC_NE, NULL));
 	x->insn = i;
 	x->miss = miss;
+}
+
+/* The jump or call through the entry found; the stack pointer moves by sp. */
+static void put_go(struct tr *t, int32_t sp, bool call)
+{
+	struct code *k = &t->k;
+
 	asm_mem(k, true, OP_LOAD, TR_A, TR_B,
 		entry_at(t, offsetof(struct jump_entry, page_rip)));
 	asm_abs(k, true, OP_STORE, TR_A, low32(&t->j->page_rip));
 	if (sp)
 		asm_lea(k, is_wide(t), H_R13, H_R13, H_NONE, 0, sp);
 	put_rex(k, false, 0, 0, TR_B, false);
-	put1(k, 0xff);						/* jmp */
-	put_address(k, 4, TR_B, H_NONE, 0,
+	put1(k, 0xff);
+	put_address(k, call ? 2 : 4, TR_B, H_NONE, 0,
 		    entry_at(t, offsetof(struct jump_entry, code)));
+}
+
+/* A jump to the RIP in TR_A. */
+static void put_lookup(struct tr *t, enum cold_kind miss, int32_t sp)
+{
+	put_lookup_checks(t, miss);
+	put_go(t, sp, false);
 }
 
 static void put_target(struct tr *t, int32_t target)
@@ -229,6 +247,61 @@ static void put_return_address(struct tr *t, const struct insn *i)
 	asm_mem(&t->k, is_wide(t), OP_STORE, TR_B, TR_A, t->disp);
 }
 
+/* The frame of a call; destroys TR_A. */
+static void put_open_call(struct tr *t, const struct insn *i)
+{
+	struct code *k = &t->k;
+	struct cold *x;
+
+	put_rex(k, true, H_RSP, 0, 0, false);
+	put1(k, 0x3b);					/* cmp rsp, [] */
+	put_absolute(k, H_RSP, low32(&t->j->rsp_limit));
+	x = tr_cold(t, COLD_DEEP, asm_jcc(k, CC_B, NULL));
+	x->back = k->p;
+	asm_abs(k, true, OP_LOAD, TR_A, low32(&t->j->page_rip));
+	PUT(k, 0x41, 0x56);				/* push r14 */
+	asm_lea(k, is_wide(t), TR_A, TR_A, H_NONE, 0, i->end);
+	PUT(k, 0x41, 0x56, 0x41, 0x56);
+}
+
+/* Where the call returns to. */
+static void put_landing(struct tr *t, const struct insn *i)
+{
+	struct code *k = &t->k;
+
+	asm_lea(k, true, H_RSP, H_RSP, H_NONE, 0, 16);
+	put1(k, 0x8f);					/* pop [] */
+	put_absolute(k, 0, low32(&t->j->page_rip));
+	t->host_ok = false;
+	t->cpu_ok = true;
+	put_goto(t, i->end, FLAGS_ARITH, false);
+}
+
+/* To the RIP in TR_A. */
+static void put_far_call(struct tr *t, const struct insn *i)
+{
+	put_lookup_checks(t, COLD_CALL_MISS);
+	put_open_call(t, i);
+	put_go(t, -i->opsize, true);
+	put_landing(t, i);
+}
+
+/* Within the page. */
+static void put_near_call(struct tr *t, const struct insn *i, int32_t target)
+{
+	uint32_t live = t->live[t->at];
+
+	if (target <= (int32_t)start_of(i))
+		put_poll(t, target, live);
+	else
+		tr_clobber_flags(t, live);
+	put_open_call(t, i);
+	put1(&t->k, 0xe8);
+	put4(&t->k, 0);
+	add_exit(t, t->k.p - 4, target, live);
+	put_landing(t, i);
+}
+
 static void put_call(struct tr *t, const struct insn *i)
 {
 	int32_t target = (int32_t)(i->end + i->imm);
@@ -237,12 +310,11 @@ static void put_call(struct tr *t, const struct insn *i)
 	if (in_page(target)) {
 		asm_lea(&t->k, is_wide(t), H_R13, H_R13, H_NONE, 0,
 			-i->opsize);
-		put_goto(t, target, t->live[t->at],
-			 target <= (int32_t)start_of(i));
+		put_near_call(t, i, target);
 		return;
 	}
 	put_target(t, target);
-	put_lookup(t, COLD_CALL_MISS, -i->opsize);
+	put_far_call(t, i);
 }
 
 /* TR_A = the operand of an indirect jump or call. */
@@ -266,7 +338,7 @@ static void put_call_near(struct tr *t, const struct insn *i)
 	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->scratch));
 	put_return_address(t, i);
 	asm_abs(&t->k, true, OP_LOAD, TR_A, low32(&t->j->scratch));
-	put_lookup(t, COLD_CALL_MISS, -i->opsize);
+	put_far_call(t, i);
 }
 
 static void put_ret(struct tr *t, const struct insn *i)
@@ -279,7 +351,12 @@ static void put_ret(struct tr *t, const struct insn *i)
 	if (x)
 		x->kind = COLD_EXEC_END;
 	asm_mem(&t->k, is_wide(t), OP_LOAD, TR_A, TR_A, t->disp);
-	put_lookup(t, COLD_EXEC_END, i->opsize + arguments);
+	asm_mem(&t->k, true, 0x3b, TR_A, H_RSP, TR_FRAME_RIP);
+	x = tr_cold(t, COLD_RETURN, asm_jcc(&t->k, CC_NE, NULL));
+	x->insn = i;
+	x->target = i->opsize + arguments;
+	asm_lea(&t->k, is_wide(t), H_R13, H_R13, H_NONE, 0, x->target);
+	put1(&t->k, 0xc3);
 }
 
 bool tr_flow(struct tr *t, const struct insn *i, enum kind kind)
@@ -367,6 +444,17 @@ void tr_put_cold_flow(struct tr *t, struct cold *x)
 		tr_flags_to_cpu(t, FLAGS_ARITH);
 		t->at = (unsigned)(x->insn - t->insn);
 		put_far_goto(t, x->target);
+		break;
+	case COLD_DEEP:
+		asm_abs(k, true, OP_LOAD, H_RSP, low32(&t->j->host_rsp));
+		asm_jmp(k, x->back);
+		break;
+	case COLD_RETURN:
+		asm_abs(k, true, OP_LOAD, H_RSP, low32(&t->j->host_rsp));
+		t->host_ok = false;
+		t->cpu_ok = true;
+		t->at = (unsigned)(x->insn - t->insn);
+		put_lookup(t, COLD_EXEC_END, x->target);
 		break;
 	case COLD_RELOAD:
 		asm_mem(k, true, OP_LOAD, TR_A, TR_B,

@@ -22,7 +22,7 @@
 
 #define JIT_INSNS_MAX	64		/* of a block */
 #define JIT_GROUPS	16
-#define JIT_EXITS_MAX	(JIT_INSNS_MAX + JIT_GROUPS + 1)
+#define JIT_EXITS_MAX	(JIT_INSNS_MAX + JIT_GROUPS + 2)
 
 /* Where the arithmetic flags are. */
 enum flags_at {
@@ -98,6 +98,7 @@ struct jit {
 	/* ---- read by translated code, by absolute address ---- */
 	uint64_t page_rip;	/* RIP of the page that runs */
 	uint64_t host_rsp;	/* of enter's frame */
+	uint64_t rsp_limit;	/* calls below it forget where to return */
 	uint64_t scratch;
 	uint64_t group[JIT_GROUPS];	/* host addresses (group.c) */
 	uint32_t host_mxcsr;	/* C's */

@@ -1,8 +1,8 @@
 /* cpu/jit/stubs.c - routines in code memory that all blocks use: entering and
  * leaving translated code, and calling C from it.
  *
- * While translated code runs the stack pointer is where enter left it, a
- * multiple of 16; guest registers are in the host's (tr.h) and everything else
+ * While translated code runs the stack pointer is a multiple of 16: where enter
+ * left it, and a frame less for each open call (flow.c); guest registers are in the host's (tr.h) and everything else
  * of the guest in struct cpu, but for the vector registers, which are in the
  * host's while j->vectors is not 0.
  *
@@ -11,6 +11,12 @@
 #include "cpu/jit/tr.h"
 #include "cpu/jit/vectors.h"
 #include "cpu/vcpu.h"
+
+/* enter's frame: what a return compares with where no call is open, and the
+ * alignment; and the stack that open calls may fill. */
+#define FRAME_BYTES	40
+#define CALLS_BYTES	(256 * 1024)
+#define NO_RIP		(1ull << 63)	/* not canonical */
 
 /* ---- what C does for them ---- */
 
@@ -96,7 +102,7 @@ static void put_return(struct code *k, struct jit *j)
 {
 	asm_mov(k, H_RAX, TR_A);
 	asm_abs(k, true, OP_LOAD, H_RSP, low32(&j->host_rsp));
-	put_sub_rsp(k, -8);
+	put_sub_rsp(k, -FRAME_BYTES);
 	PUT(k, 0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b,
 	    0xc3);				/* pop r15...rbx; ret */
 }
@@ -106,8 +112,12 @@ static void put_return(struct code *k, struct jit *j)
 static void put_enter(struct code *k, struct cpu *c, struct jit *j)
 {
 	PUT(k, 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57);
-	put_sub_rsp(k, 8);
+	put_sub_rsp(k, FRAME_BYTES);
 	asm_abs(k, true, OP_STORE, H_RSP, low32(&j->host_rsp));
+	asm_lea(k, true, H_RAX, H_RSP, H_NONE, 0, -CALLS_BYTES);
+	asm_abs(k, true, OP_STORE, H_RAX, low32(&j->rsp_limit));
+	asm_load_imm(k, H_RAX, NO_RIP);
+	asm_mem(k, true, OP_STORE, H_RAX, H_RSP, TR_FRAME_RIP);
 	asm_mov(k, TR_A, H_RDI);
 	put_spill(k, c, true);
 	PUT(k, 0x41, 0xff, 0xe6);			/* jmp r14 */

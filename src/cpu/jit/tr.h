@@ -35,6 +35,8 @@ enum cold_kind {
 	COLD_RELOAD,	/* lookup found the RIP with a wrong tag */
 	COLD_MISS,	/* leave for the RIP in TR_A */
 	COLD_CALL_MISS,	/* the same after a call's push */
+	COLD_RETURN,	/* not where the last call came from */
+	COLD_DEEP,	/* too many calls are open */
 };
 
 struct cold {
@@ -50,6 +52,10 @@ struct cold {
 };
 
 #define INSN_LEN_MAX 15
+
+/* A call's frame on the host's stack: the host's return address, the guest's
+ * return RIP twice, page_rip of the caller. */
+#define TR_FRAME_RIP 8
 
 #define TR_COLD_MAX (JIT_INSNS_MAX * 5)
 
