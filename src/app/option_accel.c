@@ -26,9 +26,9 @@ static const struct accel_name {
 	const char *name;
 	const char *engine;	/* NULL: not in this version */
 } names[] = {
-	{ "interp", "interp" },
 	{ "jit", "jit" },
 	{ "tcg", "jit" },
+	{ "interp", "interp" },
 	{ "kvm", NULL },
 	{ "xen", NULL },
 	{ "hax", NULL },

@@ -36,10 +36,10 @@ static const struct option options[] = {
 	{ "machine", true, set_machine, "[type=]pc[,acpi=on|off][,hpet=on|off]"
 	  "[,accel=name[:name...]]", "the board; 'help' lists them" },
 	{ "M", true, set_machine, NULL, NULL },
-	{ "accel", true, set_accel, "interp|tcg[,tb-size=n][,check=n]"
+	{ "accel", true, set_accel, "jit|interp[,tb-size=n][,check=n]"
 	  "[,flags=exact][,one-insn-per-tb=on]",
-	  "the CPU engine; 'help' lists them; given again: the next if this "
-	  "one is not here" },
+	  "the CPU engine, preset jit, which is also called tcg; given again: "
+	  "the next if this one is not here" },
 	{ "cpu", true, set_cpu, "model[,+feature][,-feature]",
 	  "the processor; 'help' lists them" },
 	{ "smp", true, set_smp, "[cpus=]n[,maxcpus=n][,sockets=n][,cores=n]"

@@ -5,7 +5,7 @@
 #define CPU_ACCEL_H
 #include <stdbool.h>
 
-#define ACCEL_PRESET	  "interp"	/* without -accel */
+#define ACCEL_PRESET	  "jit"	/* without -accel */
 #define ACCEL_TB_SIZE_MAX 1024		/* MiB */
 
 struct accel_options {
