@@ -1,9 +1,9 @@
 /* host/codemem.h - memory for machine code made at run time.
  *
- * One memfd mapped twice: written through `write`, executed through `run`, so
- * that no page is ever writable and executable at one address (W^X).  A byte
- * at write + n is the byte at run + n; x86 keeps the two coherent for code
- * that has not run yet (SDM 3A 11.6).
+ * Shared memory mapped twice: written through `write`, executed through `run`,
+ * so that no page is ever writable and executable at one address (W^X).  A
+ * byte at write + n is the byte at run + n; x86 keeps the two coherent for
+ * code that has not run yet (SDM 3A 11.6).
  *
  * SPDX-License-Identifier: MIT
  */
