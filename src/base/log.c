@@ -34,12 +34,15 @@ static const struct category {
 	{ "int", LOG_INT, "interrupts and exceptions, one line each" },
 	{ "cpu_reset", LOG_CPU_RESET, "registers at each processor reset" },
 	{ "in_asm", LOG_IN_ASM, "guest instructions when first decoded" },
+	{ "out_asm", LOG_OUT_ASM, "host code of each block when translated" },
+	{ "op_stats", LOG_OP_STATS, "at the end, what was left to the "
+	  "interpreter, by instruction" },
 	{ "exec", LOG_EXEC, "each block of instructions when entered" },
 	{ "cpu", LOG_CPU, "registers before each block" },
-	{ "out_asm", 0, NULL }, { "op", 0, NULL },     { "op_opt", 0, NULL },
-	{ "op_ind", 0, NULL },  { "fpu", 0, NULL },    { "mmu", 0, NULL },
-	{ "pcall", 0, NULL },   { "page", 0, NULL },   { "nochain", 0, NULL },
-	{ "plugin", 0, NULL },  { "strace", 0, NULL }, { "tid", 0, NULL },
+	{ "op", 0, NULL },      { "op_opt", 0, NULL },  { "op_ind", 0, NULL },
+	{ "fpu", 0, NULL },     { "mmu", 0, NULL },     { "pcall", 0, NULL },
+	{ "page", 0, NULL },    { "nochain", 0, NULL }, { "plugin", 0, NULL },
+	{ "strace", 0, NULL },  { "tid", 0, NULL },
 };
 
 void log_set_program(const char *name)

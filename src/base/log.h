@@ -23,6 +23,8 @@ enum log_category {
 	LOG_EXEC = 1 << 5,	/* each block when entered */
 	LOG_CPU = 1 << 6,	/* registers before each block */
 	LOG_TRACE = 1 << 7,	/* -trace events */
+	LOG_OUT_ASM = 1 << 8,	/* host code of each block translated */
+	LOG_OP_STATS = 1 << 9,	/* what was left to the interpreter */
 };
 
 extern uint32_t log_mask;

@@ -45,7 +45,7 @@ static void help_rows_are_those_that_can_be_set(void **state)
 		assert_non_null(help);
 		n++;
 	}
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 9);
 }
 
 static unsigned count_lines(const char *path)

@@ -16,6 +16,8 @@
 #include "base/err.h"
 #include "cpu/x86/state.h"
 
+struct vcpus;
+
 struct engine {
 	const char *name;
 	/* Make what a vCPU needs; 0 or -errno.  The rest of *c is there, and
@@ -37,6 +39,8 @@ struct engine {
 	/* The lines of the page that c has code of (bus.h, ram_code_lines). */
 	uint8_t (*lines)(struct cpu *c, const uint8_t *page_hva);
 	void (*flush)(struct cpu *c);	/* forget everything */
+	/* The threads have ended: log what was counted.  May be NULL. */
+	void (*end)(struct vcpus *v);
 };
 
 extern const struct engine engine_interp, engine_jit;

@@ -65,6 +65,7 @@ struct vcpus {
 	struct cpu *exclusive;	/* whose exclusive work is under way */
 	bool paused;
 	unsigned count;
+	const struct engine *engine;
 	struct bus *bus;
 	struct accel_options accel;	/* fixed at creation */
 	void (*on_stop)(void *ctx, struct cpu *c, enum vcpu_stop why);
@@ -425,6 +426,7 @@ struct vcpus *vcpus_new(const struct vcpu_config *cfg, struct err *e)
 	v->paused = true;
 	v->bus = cfg->bus;
 	v->accel = cfg->accel;
+	v->engine = engine;
 	for (v->count = 0; v->count < count; v->count++)
 		if (cpu_make(v, v->count, cfg, engine, e)) {
 			v->count++;
@@ -443,11 +445,14 @@ void vcpus_free(struct vcpus *v)
 	for (unsigned i = 0; i < v->count; i++)
 		if (v->vcpu[i].started)
 			vcpu_raise(&v->vcpu[i].cpu->port, VCPU_QUIT);
+	for (unsigned i = 0; i < v->count; i++)
+		if (v->vcpu[i].started)
+			pthread_join(v->vcpu[i].thread, NULL);
+	if (v->engine->end)
+		v->engine->end(v);
 	for (unsigned i = 0; i < v->count; i++) {
 		struct cpu *c = v->vcpu[i].cpu;
 
-		if (v->vcpu[i].started)
-			pthread_join(v->vcpu[i].thread, NULL);
 		if (c && c->engine)
 			c->engine->detach(c);
 		os_unmap_low(c, sizeof(*c));

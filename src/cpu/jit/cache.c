@@ -64,6 +64,17 @@ struct jit_block *jit_find(struct cpu *c, const uint8_t *hva, unsigned key)
 	return b;
 }
 
+unsigned jit_count(const struct jit *j)
+{
+	unsigned count = 0;
+
+	for (unsigned n = 0; n < 1u << SLOT_BITS; n++)
+		for (const struct jit_block *b = j->slot[n]; b;
+		     b = b->next_in_slot)
+			count++;
+	return count;
+}
+
 void jit_insert(struct jit *j, struct jit_block *b)
 {
 	struct jit_block **slot = &j->slot[slot_of(b->hva, b->key)];

@@ -14,6 +14,7 @@ void jit_set_tables(struct jit *j, void *memory);
 bool jit_has_room(const struct jit *j);
 
 struct jit_block *jit_find(struct cpu *c, const uint8_t *hva, unsigned key);
+unsigned jit_count(const struct jit *j);	/* of blocks that can be found */
 void jit_insert(struct jit *j, struct jit_block *b);
 /* x goes straight to `to` from now on; same key and place. */
 void jit_link(struct jit *j, struct jit_exit *x, struct jit_block *to);

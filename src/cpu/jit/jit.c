@@ -21,7 +21,9 @@
 #include "cpu/engine.h"
 #include "cpu/interp/vector.h"
 #include "cpu/jit/cache.h"
+#include "cpu/jit/codelog.h"
 #include "cpu/jit/kind.h"
+#include "cpu/jit/ops.h"
 #include "cpu/jit/tr.h"
 #include "cpu/x86/debug.h"
 #include "host/os.h"
@@ -170,6 +172,8 @@ static void enter_jump(struct cpu *c, const struct jit_block *b)
 	struct jump_entry *e = &j->jump[(c->rip ^ c->rip >> PAGE_BITS) &
 					(JUMP_SIZE - 1)];
 
+	if (e->rip != c->rip || e->tag >> 32 != c->port.tag)
+		j->stats.misses++;
 	*e = (struct jump_entry){
 		.rip = c->rip, .page_rip = j->page_rip,
 		.code = jit_run_address(j, b->entry_cpu),
@@ -261,6 +265,7 @@ static void detach(struct cpu *c)
 
 	if (!j)
 		return;
+	jit_ops_free(j->ops);
 	codemem_unmap(&j->mem);
 	os_unmap_low(j->insns, insns_bytes(j));
 	os_unmap_low(j->blocks, j->blocks_max);
@@ -309,6 +314,9 @@ static int attach(struct cpu *c, struct err *e)
 	j->hot_end = j->cold = j->cold_start = j->mem.write + j->mem.size / 2;
 	j->cold_end = j->mem.write + j->mem.size;
 	jit_make_stubs(c, j);
+	if (log_on(LOG_OP_STATS))
+		j->ops = jit_ops_new(j->insns_max);
+	jit_log_stubs(c);
 	return 0;
 }
 
@@ -320,4 +328,5 @@ const struct engine engine_jit = {
 	.drop = jit_drop,
 	.lines = jit_lines,
 	.flush = jit_flush,
+	.end = jit_ops_log,
 };

@@ -121,6 +121,7 @@ struct jit {
 	} tag[KEY_COUNT];
 	uint32_t code_epoch;	/* moves when a block is dropped */
 	struct jit_stats stats;
+	struct jit_ops *ops;	/* -d op_stats; else NULL */
 	bool bmi2, avx;		/* the host has it */
 	bool apart;		/* blocks always come back to C */
 	bool exact_flags;

@@ -19,6 +19,7 @@
 #define CPU_JIT_TR_H
 #include "cpu/jit/jit.h"
 #include "cpu/jit/kind.h"
+#include "cpu/jit/ops.h"
 
 #define TR_A H_R14
 #define TR_B H_R15
@@ -49,6 +50,9 @@ struct cold {
 	struct jit_exit *exit;
 	int32_t target;		/* offset from the page's start */
 	unsigned miss;		/* COLD_RELOAD: the enum cold_kind to go on as */
+	uint8_t why;		/* enum op_why of what runs insn */
+	uint8_t at;		/* the instruction it belongs to */
+	uint8_t *code;
 };
 
 #define INSN_LEN_MAX 15
@@ -94,6 +98,9 @@ struct tr {
 	int32_t disp;			/* of the operand from TR_A */
 	unsigned colds;
 	struct cold cold[TR_COLD_MAX];
+	/* Where the block's parts begin, for codelog.c. */
+	uint8_t *hot, *cold_code, *hot_of[JIT_INSNS_MAX];
+	unsigned written;		/* of the instructions decoded */
 };
 
 /* ---- flags.c ---- */

@@ -6,7 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include "base/log.h"
+#include "cpu/jit/codelog.h"
 #include "cpu/jit/tr.h"
 
 /* ---- cold code ---- */
@@ -16,7 +16,10 @@ struct cold *tr_cold(struct tr *t, enum cold_kind kind, uint8_t *site)
 	struct cold *x = &t->cold[t->colds++];
 
 	assert(t->colds <= TR_COLD_MAX);
-	*x = (struct cold){ .kind = (uint8_t)kind, .site = site };
+	*x = (struct cold){
+		.kind = (uint8_t)kind, .site = site, .at = (uint8_t)t->at,
+		.why = kind == COLD_EXEC ? OP_SLOW : OP_JUMP,
+	};
 	return x;
 }
 
@@ -38,14 +41,18 @@ struct insn *tr_keep(struct tr *t, const struct insn *i)
 	return kept;
 }
 
-static void put_load_insn(struct tr *t, const struct insn *i)
+static void put_load_insn(struct tr *t, const struct insn *i, enum op_why why)
 {
-	asm_load_imm(&t->k, TR_A, low32(tr_keep(t, i)));
+	struct insn *kept = tr_keep(t, i);
+
+	if (t->j->ops)
+		jit_ops_count(t->j, kept, why);
+	asm_load_imm(&t->k, TR_A, low32(kept));
 }
 
 static void put_cold_exec(struct tr *t, const struct cold *x)
 {
-	put_load_insn(t, x->insn);
+	put_load_insn(t, x->insn, OP_SLOW);
 	asm_call(&t->k, x->kind == COLD_VECTORS ? t->j->stub.vec_enable
 						: t->j->stub.exec);
 	if (x->restore)
@@ -55,6 +62,7 @@ static void put_cold_exec(struct tr *t, const struct cold *x)
 
 static void put_cold(struct tr *t, struct cold *x)
 {
+	x->code = t->k.p;
 	asm_patch(x->site, t->k.p);
 	switch (x->kind) {
 	case COLD_EXEC:
@@ -62,7 +70,7 @@ static void put_cold(struct tr *t, struct cold *x)
 		put_cold_exec(t, x);
 		break;
 	case COLD_EXEC_END:
-		put_load_insn(t, x->insn);
+		put_load_insn(t, x->insn, (enum op_why)x->why);
 		asm_jmp(&t->k, t->j->stub.exec_end);
 		break;
 	default:
@@ -76,7 +84,7 @@ static void put_cold(struct tr *t, struct cold *x)
 void tr_put_exec(struct tr *t, const struct insn *i)
 {
 	tr_clobber_flags(t, FLAGS_ARITH);
-	put_load_insn(t, i);
+	put_load_insn(t, i, OP_UNTRANSLATED);
 	asm_call(&t->k, t->j->stub.exec);
 	t->loaded = -1;
 	t->cpu_ok = true;
@@ -85,7 +93,7 @@ void tr_put_exec(struct tr *t, const struct insn *i)
 void tr_put_exec_end(struct tr *t, const struct insn *i)
 {
 	tr_clobber_flags(t, FLAGS_ARITH);
-	put_load_insn(t, i);
+	put_load_insn(t, i, OP_UNTRANSLATED);
 	asm_jmp(&t->k, t->j->stub.exec_end);
 }
 
@@ -262,12 +270,17 @@ static void put_all(struct tr *t)
 	tr_liveness(t);
 	tr_find_groups(t);
 	t->loaded = -1;
+	t->at = 0;
+	t->hot = t->k.p;
+	t->cold_code = t->j->cold;
 	put_entry(t);
 	if (t->b->hva2)
 		put_check_next_page(t);
-	for (t->at = 0; t->at < t->count && on; t->at++)
+	for (t->at = 0; t->at < t->count && on; t->at++) {
+		t->hot_of[t->at] = t->k.p;
 		on = put_one(t);
-	t->at--;
+	}
+	t->written = t->at--;
 	if (on)
 		tr_put_goto(t, t->insn[t->at].end);
 	t->j->hot = t->k.p;
@@ -275,19 +288,6 @@ static void put_all(struct tr *t)
 	for (unsigned n = 0; n < t->colds; n++)
 		put_cold(t, &t->cold[n]);
 	t->j->cold = t->k.p;
-}
-
-static void log_block(const struct tr *t)
-{
-	char text[96];
-	uint64_t rip = t->c->rip;
-
-	for (unsigned n = 0; n < t->count; n++) {
-		insn_format(&t->insn[n], text, sizeof(text));
-		log_write(LOG_IN_ASM, "0x%08llx:  %s", (unsigned long long)rip,
-			  text);
-		rip += t->insn[n].len;
-	}
 }
 
 struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
@@ -321,7 +321,6 @@ struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
 	j->blocks_used += sizeof(*t.b) + t.b->exits * sizeof(t.b->exit[0]);
 	j->stats.blocks++;
 	j->stats.insns += t.count;
-	if (log_on(LOG_IN_ASM))
-		log_block(&t);
+	jit_log_block(&t);
 	return t.b;
 }
