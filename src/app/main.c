@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "ctl/gdb.h"
 #include "host/os.h"
+#include "host/perfmap.h"
 #include "machine/config.h"
 #include "machine/machine.h"
 
@@ -69,6 +70,10 @@ static int run_machine(const struct options *o)
 	}
 	if (o->pidfile && os_pidfile(o->pidfile, &e)) {
 		err_prefix(&e, "-pidfile");
+		return refuse(&e);
+	}
+	if (o->perfmap && perfmap_open(&e)) {
+		err_prefix(&e, "-perfmap");
 		return refuse(&e);
 	}
 	m = machine_new(&o->machine, &e);

@@ -366,6 +366,12 @@ out:
 	return r;
 }
 
+int set_perfmap(struct options *o, const char *arg, struct err *e)
+{
+	o->perfmap = true;
+	return 0;
+}
+
 int set_msg(struct options *o, const char *arg, struct err *e)
 {
 	bool timestamp = false, name = false;

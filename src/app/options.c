@@ -114,6 +114,8 @@ static const struct option options[] = {
 	  "log these events; 'help' lists them" },
 	{ "msg", true, set_msg, "timestamp=on|off",
 	  "the time in front of messages" },
+	{ "perfmap", false, set_perfmap, NULL,
+	  "names of translated code for perf, in /tmp/perf-PID.map" },
 	{ "sandbox", true, set_sandbox, "off", "no system call filter" },
 
 	/* QEMU has these and this version does not. */

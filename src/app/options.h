@@ -20,6 +20,7 @@ struct options {
 	bool done;		/* help or the like was printed: exit 0 */
 	const char *pidfile;
 	const char *process;	/* -name process= */
+	bool perfmap;
 	bool nographic;
 	bool display_chosen;	/* -nographic, -display or -vga none */
 	bool nodefaults;
@@ -64,6 +65,6 @@ option_fn set_nographic, set_display, set_vga, set_net, set_nic, set_serial,
 	set_debugcon, set_echr, set_name, set_action, set_no_reboot,
 	set_no_shutdown, set_paused, set_gdb, set_gdb_default, set_pidfile,
 	set_daemonize, set_log_items, set_log_file, set_trace, set_msg,
-	set_sandbox, set_keyboard, set_nodefaults, set_no_user_config;
+	set_perfmap, set_sandbox, set_keyboard, set_nodefaults, set_no_user_config;
 
 #endif

@@ -7,12 +7,16 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cpu/jit/info.h"
 #include "cpu/vcpu.h"
 #include "ctl/gdb_inside.h"
 #include "machine/machine.h"
+
+#define SAY_MAX 512		/* bytes of one packet's text, with NUL */
 
 static void say(struct gdb *g, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -20,7 +24,7 @@ static void say(struct gdb *g, const char *fmt, ...)
 /* One O packet, which gdb prints. */
 static void say(struct gdb *g, const char *fmt, ...)
 {
-	char text[512];
+	char text[SAY_MAX];
 	va_list ap;
 	int n;
 
@@ -98,6 +102,36 @@ static void info_cpus(struct gdb *g)
 	}
 }
 
+/* Whole lines at a time, as many as a packet takes. */
+static void say_text(struct gdb *g, const char *text)
+{
+	while (*text) {
+		const char *end = text, *next;
+
+		while ((next = strchr(end, '\n')) &&
+		       next + 1 - text < SAY_MAX)
+			end = next + 1;
+		if (end == text)
+			end = text + strnlen(text, SAY_MAX - 1);
+		say(g, "%.*s", (int)(end - text), text);
+		text = end;
+	}
+}
+
+static void info_jit(struct gdb *g)
+{
+	size_t size;
+	char *text;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	jit_info(machine_vcpus(g->machine), out);
+	if (!fclose(out))
+		say_text(g, text);
+	free(text);
+}
+
 static void quit(struct gdb *g)
 {
 	machine_quit(g->machine, 0);
@@ -124,6 +158,7 @@ static const struct command {
 } commands[] = {
 	{ "help", "these lines", help },
 	{ "info cpus", "the processors and what they do", info_cpus },
+	{ "info jit", "what the translator has done so far", info_jit },
 	{ "info registers", "registers of the selected thread's processor",
 	  info_registers },
 	{ "quit", "end the machine", quit },
