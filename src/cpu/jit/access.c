@@ -86,23 +86,25 @@ static void put_slot(struct tr *t)
 	asm_imm(k, false, 4, TR_B, (TLB_SIZE - 1) << ENTRY_SHIFT);
 }
 
-/* op TR_A, [TR_B + offset of a field of the entries of the block's table] */
-static void put_with_entry(struct tr *t, unsigned opcode, size_t field)
+/* op TR_A, [TR_B + offset of a field of the entries of this table] */
+static void put_with_entry(struct tr *t, unsigned opcode, unsigned table,
+			   size_t field)
 {
 	asm_mem(&t->k, true, opcode, TR_A, TR_B,
-		(int32_t)(low32(&t->c->tlb.entry[t->table][0]) + field));
+		(int32_t)(low32(&t->c->tlb.entry[table][0]) + field));
 }
 
 static struct cold *put_check(struct tr *t, const struct insn *i,
 			      unsigned size, enum access access,
 			      unsigned align)
 {
+	unsigned table = t->table | (access == ACCESS_READ ? 0 : TLB_WRITES);
 	struct code *k = &t->k;
 	struct cold *x;
 
 	t->loaded = -1;
 	put_slot(t);
-	put_with_entry(t, 0x33, tag_offset(access));		/* xor */
+	put_with_entry(t, 0x33, table, tag_offset(access));	/* xor */
 	if (align) {
 		PUT(k, 0x49, 0xf7, 0xc0 | (TR_A & 7));		/* test */
 		put4(k, (uint32_t)PAGE_MASK | (align - 1));
@@ -112,7 +114,7 @@ static struct cold *put_check(struct tr *t, const struct insn *i,
 		x = tr_cold(t, COLD_EXEC, asm_jcc(k, CC_A, NULL));
 	}
 	x->insn = i;
-	put_with_entry(t, 0x03, offsetof(struct tlb_entry, host)); /* add */
+	put_with_entry(t, 0x03, table, offsetof(struct tlb_entry, host));
 	t->disp = 0;
 	return x;
 }
@@ -205,10 +207,10 @@ void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,
 	struct cold *x;
 
 	put_slot(t);
-	put_with_entry(t, 0x33, offsetof(struct tlb_entry, exec)); /* xor */
+	put_with_entry(t, 0x33, t->table, offsetof(struct tlb_entry, exec));
 	x = tr_cold(t, miss, asm_jcc(k, CC_NE, NULL));
 	x->target = target;
-	put_with_entry(t, OP_LOAD, offsetof(struct tlb_entry, host));
+	put_with_entry(t, OP_LOAD, t->table, offsetof(struct tlb_entry, host));
 	asm_load_imm(k, TR_B, hva);
 	asm_rr(k, true, 0x3b, TR_A, TR_B);
 	x = tr_cold(t, miss, asm_jcc(k, CC_NE, NULL));

@@ -11,7 +11,7 @@
 #include "cpu/jit/cache.h"
 #include "cpu/jit/tr.h"
 
-#define SLOT_BITS	15
+#define SLOT_BITS	16
 #define PAGE_SLOT_BITS	12
 
 /* The most that one block can take. */
@@ -20,16 +20,16 @@
 
 static unsigned slot_of(const uint8_t *hva, unsigned key)
 {
-	uintptr_t a = (uintptr_t)hva;
+	uint64_t a = (uintptr_t)hva + key;
 
-	return (a ^ a >> SLOT_BITS ^ key << 9) & ((1u << SLOT_BITS) - 1);
+	return (unsigned)(a * 0x9e3779b97f4a7c15 >> (64 - SLOT_BITS));
 }
 
 static unsigned page_slot_of(const uint8_t *hva)
 {
-	uintptr_t page = (uintptr_t)hva >> PAGE_BITS;
+	uint64_t page = (uintptr_t)hva >> PAGE_BITS;
 
-	return (page ^ page >> PAGE_SLOT_BITS) & ((1u << PAGE_SLOT_BITS) - 1);
+	return (unsigned)(page * 0x9e3779b97f4a7c15 >> (64 - PAGE_SLOT_BITS));
 }
 
 size_t jit_table_bytes(void)

@@ -55,15 +55,17 @@ static unsigned key_of(const struct cpu *c)
 	       (is_flat(c) ? KEY_FLAT : 0);
 }
 
-/* What j->jump's entries must have to be valid now: see struct vcpu_port. */
+/* What j->jump's entries must have to be valid now: see struct vcpu_port.  An
+ * address space that comes back finds its own again. */
 static uint32_t tag_of(struct cpu *c, unsigned key)
 {
 	struct jit *j = c->jit;
-	struct jit_tag *t = &j->tag[key];
+	uint32_t epoch = j->code_epoch + c->code_epoch;
+	struct jit_tag *t = &j->tag[(c->map_epoch * 8 ^ key) & (JIT_TAGS - 1)];
 
-	if (!t->tag || t->map_epoch != c->map_epoch ||
-	    t->code_epoch != j->code_epoch)
-		*t = (struct jit_tag){ c->map_epoch, j->code_epoch,
+	if (!t->tag || t->map_epoch != c->map_epoch || t->key != key ||
+	    t->code_epoch != epoch)
+		*t = (struct jit_tag){ c->map_epoch, epoch, key,
 				       ++j->tag_counter };
 	return t->tag;
 }

@@ -74,6 +74,8 @@ struct jump_entry {
 	uint64_t tag;			/* see struct vcpu_port */
 };
 
+#define JIT_TAGS	256		/* a power of two */
+
 #define JUMP_BITS	12
 #define JUMP_SIZE	(1u << JUMP_BITS)
 
@@ -117,8 +119,8 @@ struct jit {
 	struct jit_block **slot, **page, **page2;
 	uint32_t tag_counter;
 	struct jit_tag {
-		uint32_t map_epoch, code_epoch, tag;
-	} tag[KEY_COUNT];
+		uint32_t map_epoch, code_epoch, key, tag;
+	} tag[JIT_TAGS];
 	uint32_t code_epoch;	/* moves when a block is dropped */
 	struct jit_stats stats;
 	struct jit_ops *ops;	/* -d op_stats; else NULL */

@@ -38,7 +38,8 @@ static inline void *mem_hit_read(struct cpu *c, gva_t a, unsigned size,
 static inline void *mem_hit_write(struct cpu *c, gva_t a, unsigned size,
 				  unsigned table)
 {
-	const struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(a)];
+	const struct tlb_entry *e =
+		&c->tlb.entry[table | TLB_WRITES][tlb_slot(a)];
 	uint64_t off = a ^ e->write;
 
 	if (likely(off <= PAGE_SIZE - size))

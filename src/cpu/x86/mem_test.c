@@ -150,6 +150,7 @@ static void stores_to_pages_with_code_are_told_after_the_store(void **state)
 	struct test_cpu *t = test_cpu_new();
 
 	mem_write8(t->c, 0x3000, 1);
+	assert_int_equal(mem_read8(t->c, 0x3000), 1);
 	assert_int_equal(t->code_calls, 0);
 	assert_non_null(mem_hit_write(t->c, 0x3000, 1, t->c->tlb_index));
 	*code_byte(t, 0x3000) = 1;

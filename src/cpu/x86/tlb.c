@@ -33,8 +33,6 @@ static void drop(struct tlb *t, unsigned table, unsigned slot)
 	uint64_t bit = 1ull << slot % 64;
 
 	e->read = e->write = e->exec = tlb_no_tag(slot);
-	if (table == TLB_ALIGN)
-		return;
 	t->flags[table][slot] = 0;
 	t->live[0][table][slot / 64] &= ~bit;
 	t->live[1][table][slot / 64] &= ~bit;
@@ -46,7 +44,7 @@ static inline void each(struct tlb *t, bool global,
 				   unsigned slot, const void *arg),
 			const void *arg)
 {
-	for (unsigned table = 0; table < TLB_ALIGN; table++)
+	for (unsigned table = 0; table < TLB_TABLES; table++)
 		for (unsigned i = 0; i < TLB_SIZE / 64; i++) {
 			uint64_t live = t->live[global][table][i];
 
@@ -96,7 +94,7 @@ static void drop_page(struct cpu *c, gva_t a, bool global)
 	const struct region r = { a, c->stlb.large_bits };
 	struct tlb *t = &c->tlb;
 
-	for (unsigned table = 0; table < TLB_ALIGN; table++)
+	for (unsigned table = 0; table < TLB_TABLES; table++)
 		if (t->back[table][tlb_slot(a)].page == (a & PAGE_MASK) &&
 		    (global || !(t->flags[table][tlb_slot(a)] & TLB_GLOBAL)))
 			drop(t, table, tlb_slot(a));
@@ -231,6 +229,11 @@ static void set_tags(struct tlb_entry *e, const struct tlb_back *b,
 		tag_write(e, b->page, b->code);
 }
 
+static enum tlb_table rights_of(unsigned table)
+{
+	return (enum tlb_table)(table & ~TLB_WRITES);
+}
+
 static struct tlb_ref enter(struct cpu *c, gva_t a, unsigned table,
 			    const struct translation *m)
 {
@@ -241,7 +244,7 @@ static struct tlb_ref enter(struct cpu *c, gva_t a, unsigned table,
 	uint64_t bit = 1ull << slot % 64;
 	bool global = m->flags & TLB_GLOBAL;
 	uint8_t flags = TLB_VALID | (m->flags & kept) |
-			paging_rights(c, m->flags, (enum tlb_table)table);
+			paging_rights(c, m->flags, rights_of(table));
 
 	*b = (struct tlb_back){ a & PAGE_MASK, m->gpa, m->hva, m->code };
 	t->flags[table][slot] = flags;
@@ -278,7 +281,7 @@ static void walk(struct cpu *c, gva_t a, unsigned table, enum access access,
 {
 	struct walk w;
 
-	paging_walk(c, a, (enum tlb_table)table, access, &w);
+	paging_walk(c, a, rights_of(table), access, &w);
 	*m = (struct translation){ .gpa = w.gpa & PAGE_MASK,
 				   .flags = w.flags };
 	if (!(w.flags & TLB_LARGE)) {
@@ -298,24 +301,29 @@ struct tlb_ref tlb_find(struct cpu *c, gva_t a, unsigned table,
 		[ACCESS_READ] = TLB_READ, [ACCESS_WRITE] = TLB_WRITE,
 		[ACCESS_EXEC] = TLB_EXEC, [ACCESS_RMW] = TLB_WRITE,
 	};
-	const struct tlb_back *b = &c->tlb.back[table][tlb_slot(a)];
-	uint8_t flags = c->tlb.flags[table][tlb_slot(a)];
+	bool store = access == ACCESS_WRITE || access == ACCESS_RMW;
 	struct translation m;
+	struct tlb_back *b;
+	uint8_t flags;
 
+	table |= store ? TLB_WRITES : 0;
+	b = &c->tlb.back[table][tlb_slot(a)];
+	flags = c->tlb.flags[table][tlb_slot(a)];
 	if (b->page == (a & PAGE_MASK) && (flags & need[access]))
 		return (struct tlb_ref){ b, flags };
 	if (unlikely(!c->tlb.ready))
 		tlb_flush_all(c);
 	if (!stlb_find(&c->stlb, a, &m) ||
-	    !(paging_rights(c, m.flags, (enum tlb_table)table) & need[access]))
+	    !(paging_rights(c, m.flags, rights_of(table)) & need[access]))
 		walk(c, a, table, access, &m);
 	else if (m.flags & TLB_LARGE)
 		cut(c, a, &m);
 	return enter(c, a, table, &m);
 }
 
-void tlb_retag_write(struct cpu *c, gva_t a, unsigned table)
+void tlb_retag_write(struct cpu *c, gva_t a, unsigned rights)
 {
+	unsigned table = rights | TLB_WRITES;
 	const struct tlb_back *b = &c->tlb.back[table][tlb_slot(a)];
 	struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(a)];
 	uint8_t flags = c->tlb.flags[table][tlb_slot(a)];

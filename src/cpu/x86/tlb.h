@@ -14,6 +14,8 @@
  *   1 supervisor, user pages allowed (no SMAP, or RFLAGS.AC)
  *   2 user
  *   3 user with alignment checking on: never filled, so always slow
+ * and each of them twice, once more for stores: so that a copy between places
+ * that share a slot does not change its entry at every access.
  *
  * Beside each entry, out of the fast path's way, stands what the slow path
  * needs of the translation (struct tlb_back) and a byte of flags, so that a
@@ -29,7 +31,7 @@
 
 #define TLB_BITS	12
 #define TLB_SIZE	(1u << TLB_BITS)
-#define TLB_TABLES	4
+#define TLB_TABLES	8
 #define PAGE_BITS	12
 #define PAGE_SIZE	4096ull
 #define PAGE_MASK	(~(PAGE_SIZE - 1))
@@ -37,6 +39,7 @@
 typedef uint64_t gva_t;			/* linear address */
 
 enum tlb_table { TLB_SMAP, TLB_SUPERVISOR, TLB_USER, TLB_ALIGN };
+#define TLB_WRITES	4u	/* | enum tlb_table: the table that stores use */
 
 struct tlb_entry {
 	uint64_t read, write, exec;	/* tags */
@@ -62,10 +65,10 @@ struct tlb_back {
 
 struct tlb {
 	struct tlb_entry entry[TLB_TABLES][TLB_SIZE];
-	uint8_t flags[TLB_ALIGN][TLB_SIZE];
-	struct tlb_back back[TLB_ALIGN][TLB_SIZE];
+	uint8_t flags[TLB_TABLES][TLB_SIZE];
+	struct tlb_back back[TLB_TABLES][TLB_SIZE];
 	/* Slots in use; [1] those with TLB_GLOBAL. */
-	uint64_t live[2][TLB_ALIGN][TLB_SIZE / 64];
+	uint64_t live[2][TLB_TABLES][TLB_SIZE / 64];
 	uint32_t generation;	/* of the bus map the entries are from */
 	bool ready;		/* has been emptied once */
 };
