@@ -70,7 +70,7 @@ void tr_cold_plain(struct tr *t, struct cold *x)
 		true;
 }
 
-static void put_poll(struct tr *t, int32_t target, uint32_t live)
+void tr_put_poll(struct tr *t, int32_t target, uint32_t live)
 {
 	struct cold *x;
 
@@ -169,7 +169,7 @@ static void put_goto(struct tr *t, int32_t target, uint32_t live, bool poll)
 		return;
 	}
 	if (poll)
-		put_poll(t, target, live);
+		tr_put_poll(t, target, live);
 	add_exit(t, asm_jmp(&t->k, NULL), target, live);
 }
 
@@ -292,7 +292,7 @@ static void put_near_call(struct tr *t, const struct insn *i, int32_t target)
 	uint32_t live = t->live[t->at];
 
 	if (target <= (int32_t)start_of(i))
-		put_poll(t, target, live);
+		tr_put_poll(t, target, live);
 	else
 		tr_clobber_flags(t, live);
 	put_open_call(t, i);

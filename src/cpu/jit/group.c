@@ -191,10 +191,11 @@ static void follow(const struct tr *t, const struct insn *i, struct known *k)
 		return;
 	}
 	switch (kind) {
-	case KIND_READS: case KIND_NOP: case KIND_JCC: case KIND_DIV:
+	case KIND_READS: case KIND_NOP: case KIND_CLI: case KIND_STI:
+	case KIND_JCC: case KIND_DIV:
 	case KIND_IDIV:
 		break;
-	case KIND_PUSH:
+	case KIND_PUSH: case KIND_PUSHF:
 		if (i->opsize == word)
 			add(k, RSP, -word);
 		else

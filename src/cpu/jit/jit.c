@@ -168,11 +168,17 @@ static bool leads_to(const struct jit_exit *x, const struct jit_block *b)
 	       (uintptr_t)b->hva == page + x->target;
 }
 
+/* As flow.c's code finds it. */
+static struct jump_entry *jump_entry(const struct cpu *c)
+{
+	return &c->jit->jump[(c->rip ^ c->rip >> PAGE_BITS) &
+			     (JUMP_SIZE - 1)];
+}
+
 static void enter_jump(struct cpu *c, const struct jit_block *b)
 {
 	struct jit *j = c->jit;
-	struct jump_entry *e = &j->jump[(c->rip ^ c->rip >> PAGE_BITS) &
-					(JUMP_SIZE - 1)];
+	struct jump_entry *e = jump_entry(c);
 
 	if (e->rip != c->rip || e->tag >> 32 != c->port.tag)
 		j->stats.misses++;
@@ -199,7 +205,7 @@ static void set_apart(struct cpu *c, bool on)
 
 /* ---- running ---- */
 
-static struct jit_exit *enter(struct cpu *c, const struct jit_block *b)
+static struct jit_exit *enter(struct cpu *c, const uint8_t *code)
 {
 	struct jit_exit *(*fn)(const uint8_t *code);
 	struct jit *j = c->jit;
@@ -209,41 +215,71 @@ static struct jit_exit *enter(struct cpu *c, const struct jit_block *b)
 		(uintptr_t)jit_run_address(j, j->stub.enter);
 	j->stats.enters++;
 	c->insn_count++;
-	x = fn(jit_run_address(j, b->entry_cpu));
+	c->stop_block = 0;
+	x = fn(code);
 	if (c->mode != CODE64)
 		c->rip = (uint32_t)c->rip;
 	return x;
+}
+
+/* The code for rip that j->jump knows of, or NULL. */
+static const uint8_t *code_known(struct cpu *c, unsigned key)
+{
+	struct jit *j = c->jit;
+	const struct jump_entry *e = jump_entry(c);
+
+	if (!(key & KEY_FLAT) || e->rip != c->rip ||
+	    e->tag != (uint64_t)c->port.tag << 32)
+		return NULL;
+	j->page_rip = e->page_rip;
+	return e->code;
+}
+
+/* The code for rip, found or made, after `last` has led there; NULL: step. */
+static const uint8_t *code_for(struct cpu *c, unsigned key,
+			       struct jit_exit *last)
+{
+	struct jit *j = c->jit;
+	gva_t a = code_linear(c, c->rip);
+	uint32_t epoch = j->code_epoch;
+	struct jit_block *b = find(c, a, key);
+
+	if (!b)
+		return NULL;
+	j->page_rip = c->rip - (a & ~PAGE_MASK);
+	if (j->apart) {
+		engine_log_entry(c);
+	} else if (last && epoch == j->code_epoch && leads_to(last, b)) {
+		jit_link(j, last, b);
+	} else if (!(key & KEY_PLAIN)) {
+		c->port.tag = tag_of(c, key);	/* b may have made room */
+		enter_jump(c, b);
+	}
+	return jit_run_address(j, b->entry_cpu);
 }
 
 static bool run(struct cpu *c)
 {
 	struct jit *j = c->jit;
 	struct jit_exit *last = NULL;
-	uint32_t epoch = j->code_epoch;
 
 	set_apart(c, apart(c));
 	for (;;) {
-		bool plain = last && last->plain;
-		unsigned key = key_of(c) | (plain ? KEY_PLAIN : 0);
-		gva_t a = code_linear(c, c->rip);
-		struct jit_block *b = find(c, a, key);
+		unsigned key = key_of(c) |
+			       (last && last->plain ? KEY_PLAIN : 0);
+		uint32_t epoch = j->code_epoch;
+		const uint8_t *code = NULL;
 
-		if (!b)
-			return false;
-		j->page_rip = c->rip - (a & ~PAGE_MASK);
 		c->port.tag = j->apart ? 0 : tag_of(c, key);
-		if (!j->apart) {
-			if (last && epoch == j->code_epoch &&
-			    leads_to(last, b))
-				jit_link(j, last, b);
-			else if (!plain)
-				enter_jump(c, b);
-		} else {
-			engine_log_entry(c);
-		}
-		c->stop_block = 0;
-		last = enter(c, b);
-		epoch = j->code_epoch;
+		if (!last && !j->apart)
+			code = code_known(c, key);
+		if (!code)
+			code = code_for(c, key, last);
+		if (!code)
+			return false;
+		if (!j->apart && epoch != j->code_epoch)
+			c->port.tag = tag_of(c, key);
+		last = enter(c, code);
 		if (unlikely(j->step)) {
 			j->step = 0;
 			return false;

@@ -58,6 +58,8 @@ static const struct {
 	{ exec_btr, KIND_BIT }, { exec_btc, KIND_BIT },
 	{ exec_div, KIND_DIV }, { exec_idiv, KIND_IDIV },
 	{ exec_lea, KIND_LEA },
+	{ exec_cli, KIND_CLI }, { exec_sti, KIND_STI },
+	{ exec_pushf, KIND_PUSHF },
 	{ exec_nop, KIND_NOP }, { exec_prefetch, KIND_NOP },
 	{ exec_fence, KIND_COPY },
 	{ exec_push, KIND_PUSH }, { exec_pop, KIND_POP },

@@ -94,6 +94,7 @@ struct tr {
 	unsigned groups;
 	struct group group[JIT_GROUPS];
 	struct in_group in[JIT_INSNS_MAX];
+	unsigned poll_after;		/* events are looked at after it */
 	int loaded;			/* group whose address TR_A holds, -1 */
 	int32_t disp;			/* of the operand from TR_A */
 	unsigned colds;
@@ -205,7 +206,7 @@ static inline uint32_t tr_live_before(const struct tr *t)
 	return tr_live_over(t) | tr_flags_used(tr_insn(t), t->live[t->at]);
 }
 
-/* ---- copy.c, stack.c, flow.c, vector.c: false: not of a form they know, and
+/* ---- copy.c, stack.c, flow.c, intflag.c: false: not of a form they know, and
  * nothing has been written ---- */
 
 bool tr_copy_possible(const struct tr *t, const struct insn *i,
@@ -220,7 +221,12 @@ bool tr_push(struct tr *t, const struct insn *i);
 bool tr_pop(struct tr *t, const struct insn *i);
 bool tr_leave(struct tr *t, const struct insn *i);
 bool tr_vector(struct tr *t, const struct insn *i);
+bool tr_cli(struct tr *t, const struct insn *i);
+bool tr_sti(struct tr *t, const struct insn *i);
+bool tr_pushf(struct tr *t, const struct insn *i);
 bool tr_flow(struct tr *t, const struct insn *i, enum kind kind);
+/* Leave for C at a place of the page if there are events; `live` flags stay. */
+void tr_put_poll(struct tr *t, int32_t target, uint32_t live);
 /* Go on at an offset from the page's start. */
 void tr_put_goto(struct tr *t, int32_t target);
 /* x, the last cold place, leads to a plain block instead. */

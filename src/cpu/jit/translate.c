@@ -177,6 +177,12 @@ static bool put_translated(struct tr *t, const struct insn *i)
 		return tr_pop(t, i);
 	case KIND_LEAVE:
 		return tr_leave(t, i);
+	case KIND_CLI:
+		return tr_cli(t, i);
+	case KIND_STI:
+		return tr_sti(t, i);
+	case KIND_PUSHF:
+		return tr_pushf(t, i);
 	case KIND_DIV:
 		return tr_divide(t, i, false);
 	case KIND_IDIV:
@@ -263,6 +269,15 @@ static void put_entry(struct tr *t)
 	t->cpu_ok = wanted == FLAGS_CPU;
 }
 
+static bool put_and_poll(struct tr *t)
+{
+	if (!put_one(t))
+		return false;
+	if (t->poll_after == t->at)
+		tr_put_poll(t, t->insn[t->at].end, t->live[t->at]);
+	return true;
+}
+
 static void put_all(struct tr *t)
 {
 	bool on = true;
@@ -270,6 +285,7 @@ static void put_all(struct tr *t)
 	tr_liveness(t);
 	tr_find_groups(t);
 	t->loaded = -1;
+	t->poll_after = ~0u;
 	t->at = 0;
 	t->hot = t->k.p;
 	t->cold_code = t->j->cold;
@@ -278,7 +294,7 @@ static void put_all(struct tr *t)
 		put_check_next_page(t);
 	for (t->at = 0; t->at < t->count && on; t->at++) {
 		t->hot_of[t->at] = t->k.p;
-		on = put_one(t);
+		on = put_and_poll(t);
 	}
 	t->written = t->at--;
 	if (on)
