@@ -150,7 +150,7 @@ enum flags_at tr_flags_wanted(const struct tr *t)
 		enum kind k = kind_of(i);
 
 		if (i->prefix & PREFIX_MEM || k == KIND_EXEC ||
-		    k == KIND_VECTOR || k >= KIND_PUSH)
+		    k == KIND_VECTOR || k >= KIND_CLI)
 			return k == KIND_JCC ? FLAGS_HOST : FLAGS_CPU;
 		if (tr_flags_used(i, t->live[n]) || tr_flags_set(i))
 			return FLAGS_HOST;

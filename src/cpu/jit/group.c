@@ -21,6 +21,7 @@
 struct known {
 	unsigned version[16];
 	int32_t delta[16];
+	unsigned segments;	/* version of the FS and GS bases */
 };
 
 /* A memory access by name. */
@@ -33,7 +34,7 @@ struct named {
 
 struct open_group {
 	struct named as;
-	unsigned base_version, index_version;
+	unsigned base_version, index_version, segments;
 };
 
 /* ---- accesses ---- */
@@ -124,6 +125,7 @@ static void forget_all(struct known *k)
 {
 	for (unsigned r = 0; r < 16; r++)
 		forget(k, r);
+	k->segments++;
 }
 
 /* i adds a constant to a whole register. */
@@ -191,6 +193,9 @@ static void follow(const struct tr *t, const struct insn *i, struct known *k)
 		return;
 	}
 	switch (kind) {
+	case KIND_SWAPGS:
+		k->segments++;
+		return;
 	case KIND_READS: case KIND_NOP: case KIND_CLI: case KIND_STI:
 	case KIND_JCC: case KIND_DIV:
 	case KIND_IDIV:
@@ -230,6 +235,8 @@ static bool same_place(const struct open_group *g, const struct named *r,
 
 	if (a->base != r->base || a->index != r->index || a->seg != r->seg ||
 	    a->rip != r->rip)
+		return false;
+	if (r->seg >= FS && g->segments != k->segments)
 		return false;
 	if (r->index != REG_NONE && (a->scale != r->scale ||
 				     g->index_version != k->version[r->index]))
@@ -280,6 +287,7 @@ static void place(struct tr *t, unsigned n, struct open_group *open,
 		open[g] = (struct open_group){
 			*r, r->base == REG_NONE ? 0 : k->version[r->base],
 			r->index == REG_NONE ? 0 : k->version[r->index],
+			k->segments,
 		};
 		t->group[g] = (struct group){
 			.low = (int32_t)at, .high = (int32_t)at + r->size,
@@ -293,7 +301,7 @@ static void place(struct tr *t, unsigned n, struct open_group *open,
 void tr_find_groups(struct tr *t)
 {
 	struct open_group open[JIT_GROUPS];
-	struct known k = { { 0 }, { 0 } };
+	struct known k = { .segments = 0 };
 
 	t->groups = 0;
 	for (unsigned n = 0; n < t->count; n++) {

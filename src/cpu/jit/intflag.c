@@ -1,4 +1,5 @@
-/* cpu/jit/intflag.c - CLI, STI and PUSHF, which kernels run all the time.
+/* cpu/jit/intflag.c - CLI, STI, PUSHF and SWAPGS, which kernels run all the
+ * time.
  *
  * STI lets interrupts in after the next instruction: events are looked at
  * there.  A jump or an instruction that ends the block after it is left to the
@@ -29,16 +30,11 @@ static void put_change_flags(struct tr *t, unsigned digit, uint32_t mask)
 	put4(&t->k, mask);
 }
 
-static bool in_kernel(const struct tr *t)
-{
-	return t->flat && t->table < TLB_USER;
-}
-
 bool tr_cli(struct tr *t, const struct insn *i)
 {
 	struct cold *x;
 
-	if (!in_kernel(t))
+	if (!tr_in_kernel(t))
 		return false;
 	x = put_check_cpl(t, i);
 	put_change_flags(t, 4, ~FLAG_IF);
@@ -50,7 +46,7 @@ bool tr_sti(struct tr *t, const struct insn *i)
 {
 	struct cold *x;
 
-	if (!in_kernel(t) || t->at + 1 >= t->count ||
+	if (!tr_in_kernel(t) || t->at + 1 >= t->count ||
 	    insn_how(&t->insn[t->at + 1]) & HOW_END)
 		return false;
 	x = put_check_cpl(t, i);
@@ -80,6 +76,22 @@ bool tr_pushf(struct tr *t, const struct insn *i)
 	asm_skip_to_here(k, skip);
 	asm_mem(k, t->mode == CODE64, OP_STORE, TR_B, TR_A, t->disp);
 	asm_lea(k, t->mode == CODE64, H_R13, H_R13, H_NONE, 0, -i->opsize);
+	tr_cold_back(t, x);
+	return true;
+}
+
+bool tr_swapgs(struct tr *t, const struct insn *i)
+{
+	struct code *k = &t->k;
+	struct cold *x;
+
+	if (!tr_in_kernel(t) || t->mode != CODE64)
+		return false;
+	x = put_check_cpl(t, i);
+	asm_abs(k, true, OP_LOAD, TR_A, low32(&t->c->seg[GS].base));
+	asm_abs(k, true, OP_LOAD, TR_B, low32(&t->c->kernel_gs_base));
+	asm_abs(k, true, OP_STORE, TR_A, low32(&t->c->kernel_gs_base));
+	asm_abs(k, true, OP_STORE, TR_B, low32(&t->c->seg[GS].base));
 	tr_cold_back(t, x);
 	return true;
 }

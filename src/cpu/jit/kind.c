@@ -59,7 +59,7 @@ static const struct {
 	{ exec_div, KIND_DIV }, { exec_idiv, KIND_IDIV },
 	{ exec_lea, KIND_LEA },
 	{ exec_cli, KIND_CLI }, { exec_sti, KIND_STI },
-	{ exec_pushf, KIND_PUSHF },
+	{ exec_pushf, KIND_PUSHF }, { exec_swapgs, KIND_SWAPGS },
 	{ exec_nop, KIND_NOP }, { exec_prefetch, KIND_NOP },
 	{ exec_fence, KIND_COPY },
 	{ exec_push, KIND_PUSH }, { exec_pop, KIND_POP },
@@ -88,7 +88,10 @@ void kinds_prepare(void)
 
 enum kind kind_of(const struct insn *i)
 {
-	if (insn_how(i) & (HOW_CPL0 | HOW_MMX))
+	enum kind kind = (enum kind)kinds[i->row];
+
+	if (insn_how(i) & HOW_MMX ||
+	    (insn_how(i) & HOW_CPL0 && kind != KIND_SWAPGS))
 		return KIND_EXEC;
-	return (enum kind)kinds[i->row];
+	return kind;
 }

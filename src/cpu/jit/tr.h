@@ -206,6 +206,12 @@ static inline uint32_t tr_live_before(const struct tr *t)
 	return tr_live_over(t) | tr_flags_used(tr_insn(t), t->live[t->at]);
 }
 
+/* Code that runs at privilege 0 to 2, as far as the block knows. */
+static inline bool tr_in_kernel(const struct tr *t)
+{
+	return t->flat && t->table < TLB_USER;
+}
+
 /* ---- copy.c, stack.c, flow.c, intflag.c: false: not of a form they know, and
  * nothing has been written ---- */
 
@@ -223,6 +229,7 @@ bool tr_leave(struct tr *t, const struct insn *i);
 bool tr_vector(struct tr *t, const struct insn *i);
 bool tr_cli(struct tr *t, const struct insn *i);
 bool tr_sti(struct tr *t, const struct insn *i);
+bool tr_swapgs(struct tr *t, const struct insn *i);
 bool tr_pushf(struct tr *t, const struct insn *i);
 bool tr_flow(struct tr *t, const struct insn *i, enum kind kind);
 /* Leave for C at a place of the page if there are events; `live` flags stay. */

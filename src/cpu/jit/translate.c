@@ -138,8 +138,10 @@ bool tr_vector(struct tr *t, const struct insn *i)
 
 static bool goes_on(const struct tr *t, const struct insn *i)
 {
-	return !(insn_how(i) & HOW_END) ||
-	       (t->flat && kind_of(i) == KIND_JCC);
+	enum kind kind = kind_of(i);
+
+	return !(insn_how(i) & HOW_END) || (t->flat && kind == KIND_JCC) ||
+	       (tr_in_kernel(t) && kind == KIND_STI);
 }
 
 static void decode(struct tr *t, const uint8_t *hva)
@@ -183,6 +185,8 @@ static bool put_translated(struct tr *t, const struct insn *i)
 		return tr_sti(t, i);
 	case KIND_PUSHF:
 		return tr_pushf(t, i);
+	case KIND_SWAPGS:
+		return tr_swapgs(t, i);
 	case KIND_DIV:
 		return tr_divide(t, i, false);
 	case KIND_IDIV:
