@@ -5,6 +5,7 @@
 #include "cpu/code.h"
 #include "cpu/engine.h"
 #include "cpu/vcpu.h"
+#include "cpu/x86/journal.h"
 #include "cpu/x86/mem.h"
 
 struct watch {
@@ -67,5 +68,6 @@ void code_written(struct cpu *c, uint64_t gpa, unsigned len)
 	if (!(__atomic_load_n(page.code, __ATOMIC_RELAXED) &
 	      ram_code_lines((uintptr_t)w.hva, len)))
 		return;
+	trial_refuse(c, REFUSED_CODE);
 	vcpu_exclusive(c, drop_written, &w);
 }

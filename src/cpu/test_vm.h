@@ -38,6 +38,8 @@
 
 /* The engine of the next vm_new(). */
 static const char *vm_accel = ACCEL_PRESET;
+/* And its other properties. */
+static struct accel_options vm_options;
 
 #define VM_TEST_MAIN(name, ...)                                               \
 	int main(void)                                                        \
@@ -127,12 +129,13 @@ static inline struct test_vm *vm_new_unstarted(unsigned cpus)
 {
 	struct test_vm *vm = calloc(1, sizeof(*vm));
 	struct vcpu_config cfg = {
-		.accel.name = vm_accel, .model = "qemu64",
+		.accel = vm_options, .model = "qemu64",
 		.topology = { cpus, cpus, 1, 1 },
 	};
 	struct err e;
 
 	assert_non_null(vm);
+	cfg.accel.name = vm_accel;
 	vm->bus = test_bus_new();
 	vm->ram = test_bus_ram(vm->bus, 0, VM_RAM);
 	vm->end_port = (struct window){ .name = "end", .ops = &vm_end_io,

@@ -20,6 +20,7 @@ struct vcpus;
 enum vcpu_stop {
 	VCPU_STOP_SHUTDOWN,	/* triple fault */
 	VCPU_STOP_DEBUG,	/* breakpoint, watchpoint or step of gdb */
+	VCPU_STOP_CHECK,	/* the engines differ (-accel jit,check=N) */
 };
 
 struct vcpu_config {

@@ -191,6 +191,11 @@ static void request_power(void *ctx, enum power_request r, int status)
 	loop_post(m->loop, see_to_power, m);
 }
 
+static void check_failed(void *ctx)
+{
+	machine_quit(ctx, 1);
+}
+
 static void triple_fault(void *ctx)
 {
 	struct machine *m = ctx;
@@ -220,6 +225,10 @@ static void cpu_stopped(void *ctx, struct cpu *c, enum vcpu_stop why)
 
 	if (why == VCPU_STOP_SHUTDOWN) {
 		loop_post(m->loop, triple_fault, m);
+		return;
+	}
+	if (why == VCPU_STOP_CHECK) {
+		loop_post(m->loop, check_failed, m);
 		return;
 	}
 	atomic_store(&m->debug_cpu, c);

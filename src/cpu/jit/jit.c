@@ -6,7 +6,7 @@
  * block at the new RIP is found or made, and the jump that led there is linked
  * to it or its RIP entered in j->jump.
  *
- * While breakpoints are set or blocks are logged, every block comes back to C.
+ * While breakpoints are set, blocks are logged or checked, every block comes back to C.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -21,6 +21,7 @@
 #include "cpu/engine.h"
 #include "cpu/interp/vector.h"
 #include "cpu/jit/cache.h"
+#include "cpu/jit/check.h"
 #include "cpu/jit/codelog.h"
 #include "cpu/jit/kind.h"
 #include "cpu/jit/ops.h"
@@ -192,7 +193,8 @@ static void enter_jump(struct cpu *c, const struct jit_block *b)
 /* Every block shall come back to C. */
 static bool apart(const struct cpu *c)
 {
-	return c->step & STEP_BREAK || log_mask & (LOG_EXEC | LOG_CPU);
+	return c->jit->check || c->step & STEP_BREAK ||
+	       log_mask & (LOG_EXEC | LOG_CPU);
 }
 
 static void set_apart(struct cpu *c, bool on)
@@ -205,7 +207,7 @@ static void set_apart(struct cpu *c, bool on)
 
 /* ---- running ---- */
 
-static struct jit_exit *enter(struct cpu *c, const uint8_t *code)
+struct jit_exit *jit_enter(struct cpu *c, const uint8_t *code)
 {
 	struct jit_exit *(*fn)(const uint8_t *code);
 	struct jit *j = c->jit;
@@ -248,6 +250,8 @@ static const uint8_t *code_for(struct cpu *c, unsigned key,
 		return NULL;
 	j->page_rip = c->rip - (a & ~PAGE_MASK);
 	if (j->apart) {
+		if (j->check)
+			j->check->block = b;
 		engine_log_entry(c);
 	} else if (last && epoch == j->code_epoch && leads_to(last, b)) {
 		jit_link(j, last, b);
@@ -279,7 +283,8 @@ static bool run(struct cpu *c)
 			return false;
 		if (!j->apart && epoch != j->code_epoch)
 			c->port.tag = tag_of(c, key);
-		last = enter(c, code);
+		last = likely(!j->check) ? jit_enter(c, code)
+					 : check_enter(c, code);
 		if (unlikely(j->step)) {
 			j->step = 0;
 			return false;
@@ -303,6 +308,7 @@ static void detach(struct cpu *c)
 
 	if (!j)
 		return;
+	check_detach(c);
 	jit_ops_free(j->ops);
 	codemem_unmap(&j->mem);
 	os_unmap_low(j->insns, insns_bytes(j));
@@ -339,6 +345,8 @@ static int attach(struct cpu *c, struct err *e)
 		return -ENOMEM;
 	c->jit = j;
 	r = map_all(j, mib * MiB, e);
+	if (!r && c->accel->check)
+		r = check_attach(c, e);
 	if (r) {
 		detach(c);
 		return r;

@@ -38,6 +38,7 @@ enum flags_at {
 #define KEY_PLAIN	0x20u	/* no groups of accesses (group.c) */
 #define KEY_COUNT	0x40u
 
+struct check;
 struct jit_block;
 
 /* A way out of a block to another place of the page. */
@@ -124,6 +125,7 @@ struct jit {
 	uint32_t code_epoch;	/* moves when a block is dropped */
 	struct jit_stats stats;
 	struct jit_ops *ops;	/* -d op_stats; else NULL */
+	struct check *check;	/* of check=N, or NULL (check.h) */
 	bool bmi2, avx;		/* the host has it */
 	bool apart;		/* blocks always come back to C */
 	bool exact_flags;
@@ -143,6 +145,9 @@ static inline const uint8_t *jit_run_address(const struct jit *j,
 {
 	return j->mem.run + (w - j->mem.write);
 }
+
+/* jit.c: run the code, of the block at c->rip, until it comes back. */
+struct jit_exit *jit_enter(struct cpu *c, const uint8_t *code);
 
 /* stubs.c */
 void jit_make_stubs(struct cpu *c, struct jit *j);

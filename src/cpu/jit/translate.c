@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "cpu/jit/check.h"
 #include "cpu/jit/codelog.h"
 #include "cpu/jit/tr.h"
 
@@ -155,10 +156,12 @@ static void decode(struct tr *t, const uint8_t *hva)
 				(enum code_mode)t->mode,
 				&t->c->features) != DECODE_OK)
 			break;		/* raised when it is reached */
+		if (t->j->check && t->count && !check_repeats(i))
+			break;
 		p += i->len;
 		i->end = (uint16_t)(p - t->page);
 		t->count++;
-		if (!goes_on(t, i))
+		if (!goes_on(t, i) || (t->j->check && !check_repeats(i)))
 			break;
 	}
 	t->b->bytes = (uint16_t)(p - hva);

@@ -22,6 +22,7 @@
 #include "bus/bus.h"
 #include "cpu/x86/debug.h"
 #include "cpu/x86/fault.h"
+#include "cpu/x86/journal.h"
 #include "cpu/x86/paging.h"
 
 /* The part of an access that lies in one page. */
@@ -76,6 +77,18 @@ static unsigned piece(unsigned off, unsigned len)
 	return n;
 }
 
+static uint64_t mmio_read(struct cpu *c, uint64_t gpa, unsigned size)
+{
+	trial_refuse(c, REFUSED_WINDOW);
+	return bus_mmio_read(c->bus, gpa, size);
+}
+
+static void mmio_write(struct cpu *c, uint64_t gpa, uint64_t v, unsigned size)
+{
+	trial_refuse(c, REFUSED_WINDOW);
+	bus_mmio_write(c->bus, gpa, v, size);
+}
+
 static void window_read(struct cpu *c, const struct part *p, uint8_t *buf)
 {
 	uint64_t gpa = p->ref.back->gpa;
@@ -86,7 +99,7 @@ static void window_read(struct cpu *c, const struct part *p, uint8_t *buf)
 
 		n = is_access_size(p->len) ? p->len
 					   : piece(p->off + i, p->len - i);
-		v = bus_mmio_read(c->bus, gpa + p->off + i, n);
+		v = mmio_read(c, gpa + p->off + i, n);
 		memcpy(buf + i, &v, n);
 	}
 }
@@ -103,7 +116,7 @@ static void window_write(struct cpu *c, const struct part *p,
 		n = is_access_size(p->len) ? p->len
 					   : piece(p->off + i, p->len - i);
 		memcpy(&v, buf + i, n);
-		bus_mmio_write(c->bus, gpa + p->off + i, v, n);
+		mmio_write(c, gpa + p->off + i, v, n);
 	}
 }
 
@@ -146,14 +159,30 @@ static void check_code(struct cpu *c, const struct part *p)
 		mem_tell_code(c, b->gpa + p->off, p->len);
 }
 
+/* Does a store change host memory? */
+static bool is_ram(const struct part *p)
+{
+	return p->ref.back->hva && !(p->ref.flags & TLB_ROM);
+}
+
+static uint8_t *part_host(const struct part *p)
+{
+	return p->ref.back->hva + p->off;
+}
+
+static uint64_t part_gpa(const struct part *p)
+{
+	return p->ref.back->gpa + p->off;
+}
+
 static void part_write(struct cpu *c, const struct part *p, const uint8_t *buf)
 {
-	uint8_t *hva = p->ref.back->hva;
-
-	if (!hva)
+	if (is_ram(p)) {
+		trial_store(c, part_gpa(p), part_host(p), p->len);
+		memcpy(part_host(p), buf, p->len);
+	} else if (!p->ref.back->hva) {
 		window_write(c, p, buf);
-	else if (!(p->ref.flags & TLB_ROM))
-		memcpy(hva + p->off, buf, p->len);
+	}
 	check_code(c, p);
 }
 
@@ -181,6 +210,8 @@ static void span_find(struct cpu *c, gva_t a, unsigned len, unsigned table,
 	unsigned off = a & ~PAGE_MASK;
 	unsigned first = len <= PAGE_SIZE - off ? len : PAGE_SIZE - off;
 
+	if (on_trial(c) && access != ACCESS_READ)
+		(void)journal_tag(c, a & PAGE_MASK, table | TLB_WRITES);
 	s->part[0] = (struct part){ tlb_find(c, a, table, access), off, first };
 	s->count = 1;
 	if (first == len)
@@ -245,7 +276,7 @@ uint64_t mem_read_slow(struct cpu *c, gva_t a, unsigned size, unsigned table)
 	if (likely(r.back->hva != NULL))
 		v = load_sized(r.back->hva + off, size);
 	else
-		v = bus_mmio_read(c->bus, r.back->gpa + off, size);
+		v = mmio_read(c, r.back->gpa + off, size);
 	if (unlikely(r.flags & TLB_WATCHED))
 		debug_check_data(c, a, size, ACCESS_READ);
 	return v;
@@ -255,7 +286,6 @@ void mem_write_slow(struct cpu *c, gva_t a, uint64_t v, unsigned size,
 		    unsigned table)
 {
 	struct part p = { .off = a & ~PAGE_MASK, .len = size };
-	uint8_t *hva;
 
 	if (unlikely(table == TLB_ALIGN)) {
 		check_alignment(c, a, size);
@@ -266,11 +296,12 @@ void mem_write_slow(struct cpu *c, gva_t a, uint64_t v, unsigned size,
 		return;
 	}
 	p.ref = tlb_find(c, a, table, ACCESS_WRITE);
-	hva = p.ref.back->hva;
-	if (unlikely(!hva))
-		bus_mmio_write(c->bus, p.ref.back->gpa + p.off, v, size);
-	else if (!(p.ref.flags & TLB_ROM))
-		store_sized(hva + p.off, v, size);
+	if (likely(is_ram(&p))) {
+		trial_store(c, part_gpa(&p), part_host(&p), size);
+		store_sized(part_host(&p), v, size);
+	} else if (!p.ref.back->hva) {
+		mmio_write(c, part_gpa(&p), v, size);
+	}
 	check_code(c, &p);
 	if (unlikely(p.ref.flags & TLB_WATCHED))
 		debug_check_data(c, a, size, ACCESS_WRITE);
@@ -408,6 +439,7 @@ static void tell_code_after(struct cpu *c, const struct part *p)
 {
 	if (!(code_byte(&p->ref) & ram_code_lines(p->off, p->len)))
 		return;
+	trial_refuse(c, REFUSED_CODE);
 	c->rmw_code.gpa = p->ref.back->gpa + p->off;
 	c->rmw_code.len = p->len;
 	c->stop_block = 1;
@@ -437,7 +469,8 @@ void *mem_rmw_host(struct cpu *c, gva_t a, unsigned size)
 	if (s.count == 2 || !host_serves(&s.part[0].ref, ACCESS_RMW))
 		return NULL;
 	tell_code_after(c, &s.part[0]);
-	return s.part[0].ref.back->hva + s.part[0].off;
+	trial_store(c, part_gpa(&s.part[0]), part_host(&s.part[0]), size);
+	return part_host(&s.part[0]);
 }
 
 void mem_rmw_begin(struct cpu *c)
@@ -472,7 +505,7 @@ uint8_t *mem_run(struct cpu *c, gva_t a, enum access access, uint64_t *len)
 	if (c->tlb_index == TLB_ALIGN)
 		return NULL;
 	r = tlb_find(c, a, c->tlb_index, access);
-	if (!plain_ram(&r, access))
+	if (!plain_ram(&r, access) || on_trial(c))
 		return NULL;
 	*len = PAGE_SIZE - off;
 	return r.back->hva + off;
@@ -492,5 +525,5 @@ uint8_t mem_fetch_byte(struct cpu *c, gva_t a)
 	uint64_t gpa;
 	const uint8_t *p = mem_fetch(c, a, &gpa);
 
-	return p ? *p : (uint8_t)bus_mmio_read(c->bus, gpa, 1);
+	return p ? *p : (uint8_t)mmio_read(c, gpa, 1);
 }

@@ -18,6 +18,7 @@
 
 #include "bus/bus.h"
 #include "cpu/x86/fault.h"
+#include "cpu/x86/journal.h"
 #include "cpu/x86/paging.h"
 
 /* Entry bits, all formats (SDM 3A figure 4-4, tables 4-8 to 4-20). */
@@ -67,10 +68,13 @@ static void load(struct cpu *c, uint64_t gpa, unsigned size, struct entry *e)
 	gpa &= bus_a20_mask(c->bus);
 	*e = (struct entry){ .gpa = gpa, .size = size };
 	if (!bus_ram_page(c->bus, gpa, &page)) {
+		trial_refuse(c, REFUSED_WINDOW);
 		e->v = bus_mmio_read(c->bus, gpa, size);
 		return;
 	}
 	p = page.hva + (gpa & ~PAGE_MASK);
+	if (on_trial(c) && journal_covers(c->journal, p, size))
+		journal_refuse(c, REFUSED_TABLES);
 	e->host = p;
 	e->code = page.code;
 	e->readonly = page.readonly;
@@ -100,11 +104,14 @@ static bool mark(struct cpu *c, struct entry *e, uint64_t bits)
 	if (v == e->v)
 		return true;
 	if (!e->host) {
+		trial_refuse(c, REFUSED_WINDOW);
 		bus_mmio_write(c->bus, e->gpa, v, e->size);
 		return true;
 	}
 	if (e->readonly)
 		return true;
+	if (e->code && __atomic_load_n(e->code, __ATOMIC_RELAXED))
+		trial_refuse(c, REFUSED_TABLES);
 	if (!exchange(e, v))
 		return false;
 	e->v = v;

@@ -31,6 +31,7 @@ struct bus;
 struct engine;
 struct insn;
 struct intc_ops;
+struct journal;
 
 enum gpr { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
 	   R8, R9, R10, R11, R12, R13, R14, R15 };
@@ -264,6 +265,7 @@ struct cpu {
 	const struct engine *engine;	/* cpu/engine.h */
 	const struct accel_options *accel;	/* borrowed, as long as c is */
 	struct jit *jit;		/* the translator's */
+	struct journal *journal;	/* of trial runs; x86/journal.h */
 	struct block_cache *blocks;	/* interp/block.h */
 	const struct block *last_block;	/* the one run before, or NULL */
 	struct vcpu *vcpu;		/* thread and parking; vcpu.c */

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "bus/bus.h"
 #include "cpu/x86/debug.h"
+#include "cpu/x86/journal.h"
 #include "cpu/x86/paging.h"
 
 #define CR3_PCID	0xfffu
@@ -209,15 +210,21 @@ void tlb_check_generation(struct cpu *c)
 
 /* A page's code byte leaves 0 only while this vCPU stands still, and
  * tlb_protect_page() follows at once. */
-static void tag_write(struct tlb_entry *e, gva_t page, const uint8_t *code)
+static void tag_write(struct cpu *c, unsigned table, gva_t page,
+		      const uint8_t *code)
 {
+	struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(page)];
+
+	if (unlikely(c->journal) && !journal_tag(c, page, table))
+		return;
 	if (!code || !__atomic_load_n(code, __ATOMIC_RELAXED))
 		e->write = page;
 }
 
-static void set_tags(struct tlb_entry *e, const struct tlb_back *b,
+static void set_tags(struct cpu *c, unsigned table, const struct tlb_back *b,
 		     uint8_t flags)
 {
+	struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(b->page)];
 	bool direct = b->hva && !(flags & TLB_WATCHED);
 	uint64_t none = tlb_no_tag(tlb_slot(b->page));
 
@@ -226,7 +233,7 @@ static void set_tags(struct tlb_entry *e, const struct tlb_back *b,
 	e->exec = b->hva && (flags & TLB_EXEC) ? b->page : none;
 	e->write = none;
 	if (direct && (flags & TLB_WRITE) && !(flags & TLB_ROM))
-		tag_write(e, b->page, b->code);
+		tag_write(c, table, b->page, b->code);
 }
 
 static enum tlb_table rights_of(unsigned table)
@@ -250,7 +257,7 @@ static struct tlb_ref enter(struct cpu *c, gva_t a, unsigned table,
 	t->flags[table][slot] = flags;
 	t->live[global][table][slot / 64] |= bit;
 	t->live[!global][table][slot / 64] &= ~bit;
-	set_tags(&t->entry[table][slot], b, flags);
+	set_tags(c, table, b, flags);
 	return (struct tlb_ref){ b, flags };
 }
 
@@ -325,10 +332,9 @@ void tlb_retag_write(struct cpu *c, gva_t a, unsigned rights)
 {
 	unsigned table = rights | TLB_WRITES;
 	const struct tlb_back *b = &c->tlb.back[table][tlb_slot(a)];
-	struct tlb_entry *e = &c->tlb.entry[table][tlb_slot(a)];
 	uint8_t flags = c->tlb.flags[table][tlb_slot(a)];
 
 	if (b->page == (a & PAGE_MASK) && b->hva && (flags & TLB_WRITE) &&
 	    !(flags & (TLB_ROM | TLB_WATCHED)))
-		tag_write(e, b->page, b->code);
+		tag_write(c, table, b->page, b->code);
 }
