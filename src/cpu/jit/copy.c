@@ -111,21 +111,40 @@ static bool is_read(const struct insn *i, enum kind kind, unsigned n)
 
 struct scratch {
 	unsigned count;
-	uint8_t op[2], reg[2];
+	uint8_t op[4], reg[4];
 };
+
+/* A register named twice is in one scratch register: XADD's two results go
+ * there in the host's own order. */
+static int named_before(const struct insn *i, const struct scratch *s,
+			unsigned n)
+{
+	for (unsigned m = 0; m < s->count; m++)
+		if (i->op[s->op[m]].reg == i->op[n].reg)
+			return s->reg[m];
+	return -1;
+}
 
 static void load_scratch(struct tr *t, const struct insn *i, enum kind kind,
 			 bool memory, struct scratch *s)
 {
+	bool loaded[16] = { false };
+
 	s->count = 0;
 	for (unsigned n = 0; n < 4; n++) {
 		unsigned reg = memory || s->count ? TR_B : TR_A;
+		int before;
 
 		if (!in_memory(&i->op[n]))
 			continue;
-		if (is_read(i, kind, n))
+		before = named_before(i, s, n);
+		if (before >= 0)
+			reg = (unsigned)before;
+		if (is_read(i, kind, n) && !loaded[reg]) {
 			asm_abs(&t->k, true, OP_LOAD, reg,
 				tr_gpr_address(t, i->op[n].reg));
+			loaded[reg] = true;
+		}
 		s->op[s->count] = (uint8_t)n;
 		s->reg[s->count++] = (uint8_t)reg;
 	}

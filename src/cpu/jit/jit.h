@@ -133,6 +133,7 @@ struct jit {
 
 #define VEC_SSE	1u		/* vector registers are in the host's ... */
 #define VEC_AVX	2u		/* ... and AVX instructions may run */
+#define VEC_UPPER	4u		/* upper halves were not all 0 when loaded */
 
 static inline uint32_t low32(const void *p)
 {

@@ -57,10 +57,11 @@ static void put_sub_rsp(struct code *k, int n)
 }
 
 /* VMOVUPS of all registers. */
-static void put_vectors(struct code *k, struct cpu *c, bool load)
+static void put_vectors(struct code *k, struct cpu *c, bool load, bool whole)
 {
 	for (unsigned n = 0; n < 16; n++) {
-		PUT(k, 0xc5, n & 8 ? 0x7c : 0xfc, load ? 0x10 : 0x11);
+		PUT(k, 0xc5, (n & 8 ? 0x78 : 0xf8) | (whole ? 4 : 0),
+		    load ? 0x10 : 0x11);
 		put_absolute(k, n, low32(&c->v[n]));
 	}
 }
@@ -73,16 +74,28 @@ static void put_mxcsr(struct code *k, unsigned digit, const void *address)
 
 static void put_save_vectors(struct code *k, struct cpu *c, struct jit *j)
 {
-	put_vectors(k, c, false);
+	put_vectors(k, c, false, true);
 	put_mxcsr(k, 3, &c->x87.mxcsr);
 	put_mxcsr(k, 2, &j->host_mxcsr);
 	asm_store8_abs(k, low32(&j->vectors), 0);
 	PUT(k, 0xc5, 0xf8, 0x77);			/* vzeroupper */
 }
 
-static void put_load_vectors(struct code *k, struct cpu *c)
+/* al: VEC_ bits.  Where all upper halves are 0 the host shall know it: else
+ * each SSE instruction waits for the upper half it leaves alone. */
+static void put_load_vectors(struct code *k, struct cpu *c, struct jit *j)
 {
-	put_vectors(k, c, true);
+	uint8_t *upper, *done;
+
+	put1(k, 0x88);					/* mov [], al */
+	put_absolute(k, H_RAX, low32(&j->vectors));
+	PUT(k, 0xa8, VEC_UPPER);			/* test al, 4 */
+	upper = asm_jcc(k, CC_NE, NULL);
+	put_vectors(k, c, true, false);
+	done = asm_jmp(k, NULL);
+	asm_patch(upper, k->p);
+	put_vectors(k, c, true, true);
+	asm_patch(done, k->p);
 	put_mxcsr(k, 2, &c->x87.mxcsr);
 }
 
@@ -151,6 +164,8 @@ static void put_test_leave(struct code *k, struct jit *j)
 static void put_exec_with_vectors(struct code *k, struct cpu *c,
 				  struct jit *j)
 {
+	uint8_t *allowed;
+
 	put1(k, 0x0f);					/* movzx eax */
 	put1(k, 0xb6);
 	put_absolute(k, H_RAX, low32(&j->vectors));
@@ -159,17 +174,13 @@ static void put_exec_with_vectors(struct code *k, struct cpu *c,
 	put_run_exec(k, c);
 	put_test_leave(k, j);
 	asm_load_imm(k, H_RDI, low32(c));
-	put_call_c(k, (const void *)jit_vectors_allowed);
-	PUT(k, 0x22, 0x04, 0x24);			/* and al, [rsp] */
-	PUT(k, 0x3a, 0x04, 0x24);			/* cmp al, [rsp] */
-	PUT(k, 0x0f, 0x94, 0xc1);			/* sete cl */
-	PUT(k, 0x84, 0xc9);				/* test cl, cl */
-	uint8_t *same = asm_jcc(k, CC_NE, NULL);
+	asm_mem(k, true, OP_LOAD, H_RSI, H_RSP, 0);
+	put_call_c(k, (const void *)jit_vectors_again);
+	PUT(k, 0x84, 0xc0);				/* test al, al */
+	allowed = asm_jcc(k, CC_NE, NULL);
 	put_leave_empty(k, j);
-	asm_patch(same, k->p);
-	put1(k, 0x88);					/* mov [], al */
-	put_absolute(k, H_RAX, low32(&j->vectors));
-	put_load_vectors(k, c);
+	asm_patch(allowed, k->p);
+	put_load_vectors(k, c, j);
 }
 
 static void put_exec(struct code *k, struct cpu *c, struct jit *j)
@@ -213,9 +224,7 @@ static void put_vec_enable(struct code *k, struct cpu *c, struct jit *j)
 	put_call_c(k, (const void *)jit_vectors_for);
 	PUT(k, 0x84, 0xc0);				/* test al, al */
 	refused = asm_jcc(k, CC_E, NULL);
-	put1(k, 0x88);					/* mov [], al */
-	put_absolute(k, H_RAX, low32(&j->vectors));
-	put_load_vectors(k, c);
+	put_load_vectors(k, c, j);
 	put_spill(k, c, true);
 	put_sub_rsp(k, -8);
 	put1(k, 0xc3);

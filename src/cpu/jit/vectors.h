@@ -6,11 +6,10 @@
 #define CPU_JIT_VECTORS_H
 #include "cpu/jit/jit.h"
 
-/* VEC_ bits: which instructions would run now without #UD or #NM, and with all
- * SIMD exceptions masked. */
-uint8_t jit_vectors_allowed(const struct cpu *c);
-
-/* The same, or 0 if they are not enough for i. */
+/* Before the registers are loaded: VEC_ bits, or 0 if they may not be for i. */
 uint8_t jit_vectors_for(const struct cpu *c, const struct insn *i);
+
+/* The same after C has run in between, if all that is in `had` holds still. */
+uint8_t jit_vectors_again(const struct cpu *c, uint8_t had);
 
 #endif
