@@ -109,7 +109,8 @@ static struct cold *put_check(struct tr *t, const struct insn *i,
 		PUT(k, 0x49, 0xf7, 0xc0 | (TR_A & 7));		/* test */
 		put4(k, (uint32_t)PAGE_MASK | (align - 1));
 		x = tr_cold(t, COLD_EXEC, asm_jcc(k, CC_NE, NULL));
-	} else {
+	}
+	if (!align || size > align) {
 		asm_imm(k, true, 7, TR_A, (int32_t)(PAGE_SIZE - size));
 		x = tr_cold(t, COLD_EXEC, asm_jcc(k, CC_A, NULL));
 	}
@@ -155,11 +156,11 @@ static void put_head(struct tr *t, const struct insn *i)
 {
 	const struct in_group *in = group_here(t);
 	const struct group *g = &t->group[in->group];
-	struct cold *x;
+	unsigned first = t->colds;
 
-	x = put_check(t, i, (unsigned)(g->high - g->low),
-		      g->write ? ACCESS_WRITE : ACCESS_READ, 0);
-	tr_cold_plain(t, x);
+	put_check(t, i, (unsigned)(g->high - g->low),
+		  g->write ? ACCESS_WRITE : ACCESS_READ, g->align);
+	tr_cold_plain(t, first);
 	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->group[in->group]));
 	t->loaded = in->group;
 	t->disp = in->at - g->low;

@@ -59,15 +59,18 @@ static struct jit_exit *add_exit(struct tr *t, uint8_t *site, int32_t target,
 }
 
 /* The check of a group failed: on, with this instruction, in a plain block. */
-void tr_cold_plain(struct tr *t, struct cold *x)
+void tr_cold_plain(struct tr *t, unsigned first)
 {
-	const struct insn *i = tr_insn(t);
-	uint8_t *site = x->site;
+	unsigned start = start_of(tr_insn(t)), count = t->colds - first;
+	uint8_t *site[2];
 
-	t->colds--;		/* x, the last one, is made again */
-	assert(x == &t->cold[t->colds]);
-	add_exit(t, site, (int32_t)start_of(i), tr_live_before(t))->plain =
-		true;
+	assert(count <= 2);
+	for (unsigned n = 0; n < count; n++)
+		site[n] = t->cold[first + n].site;
+	t->colds = first;
+	for (unsigned n = 0; n < count; n++)
+		add_exit(t, site[n], (int32_t)start, tr_live_before(t))->plain =
+			true;
 }
 
 void tr_put_poll(struct tr *t, int32_t target, uint32_t live)

@@ -29,6 +29,7 @@ struct named {
 	uint8_t base, index, scale, seg;
 	bool rip, write;
 	uint8_t size;
+	uint8_t align;		/* must be a multiple of it, or 0 */
 	int64_t disp;
 };
 
@@ -74,7 +75,7 @@ static bool operand_access(const struct tr *t, const struct insn *i,
 {
 	int m = tr_memory_operand(i);
 
-	if (m < 0 || !tr_address_ok(t, i) || insn_how(i) & HOW_ALIGN ||
+	if (m < 0 || !tr_address_ok(t, i) ||
 	    i->addrsize != (t->mode == CODE64 ? 8 : 4) ||
 	    !tr_copy_possible(t, i, kind) ||
 	    tr_place_of((enum operand_code)i->op[m].code) != PLACE_RM ||
@@ -86,6 +87,7 @@ static bool operand_access(const struct tr *t, const struct insn *i,
 		.rip = i->prefix & PREFIX_RIP,
 		.write = tr_access_of(i, kind, (unsigned)m) == ACCESS_WRITE,
 		.size = i->op[m].size,
+		.align = insn_how(i) & HOW_ALIGN ? i->op[m].size : 0,
 		.disp = i->disp + (i->prefix & PREFIX_RIP ? i->end : 0),
 	};
 	if (r->seg == SS)
@@ -263,6 +265,13 @@ static bool join(struct group *g, int64_t at, const struct named *r)
 
 	if (high - low > SPAN_MAX)
 		return false;
+	if (r->align && g->align &&
+	    (at - g->aligned_at) % (r->align < g->align ? r->align : g->align))
+		return false;	/* one of the two is misaligned */
+	if (r->align > g->align) {
+		g->align = r->align;
+		g->aligned_at = (int32_t)at;
+	}
 	g->low = (int32_t)low;
 	g->high = (int32_t)high;
 	g->write |= r->write;
@@ -292,10 +301,18 @@ static void place(struct tr *t, unsigned n, struct open_group *open,
 		t->group[g] = (struct group){
 			.low = (int32_t)at, .high = (int32_t)at + r->size,
 			.write = r->write, .count = 1, .head = n,
+			.align = r->align, .aligned_at = (int32_t)at,
 		};
 		t->groups++;
 	}
 	t->in[n] = (struct in_group){ (int8_t)g, (int32_t)at };
+}
+
+/* Begin at a multiple of what an access must be at one of. */
+static void align(struct group *g)
+{
+	if (g->align)
+		g->low -= (g->low - g->aligned_at) & (g->align - 1);
 }
 
 void tr_find_groups(struct tr *t)
@@ -313,6 +330,8 @@ void tr_find_groups(struct tr *t)
 			place(t, n, open, &r, &k);
 		follow(t, &t->insn[n], &k);
 	}
+	for (unsigned g = 0; g < t->groups; g++)
+		align(&t->group[g]);
 	for (unsigned n = 0; n < t->count; n++)
 		if (t->in[n].group >= 0 &&
 		    t->group[t->in[n].group].count < 2)

@@ -22,7 +22,7 @@
 
 #define JIT_INSNS_MAX	64		/* of a block */
 #define JIT_GROUPS	16
-#define JIT_EXITS_MAX	(JIT_INSNS_MAX + JIT_GROUPS + 2)
+#define JIT_EXITS_MAX	(JIT_INSNS_MAX + 2 * JIT_GROUPS + 2)
 
 /* Where the arithmetic flags are. */
 enum flags_at {

@@ -68,6 +68,8 @@ struct group {
 	int32_t low, high;	/* first byte, and after the last */
 	bool write;
 	unsigned count, head;	/* accesses; instruction of the first */
+	unsigned align;		/* low is to be a multiple of it, or 0 */
+	int32_t aligned_at;
 };
 
 struct in_group {
@@ -236,8 +238,8 @@ bool tr_flow(struct tr *t, const struct insn *i, enum kind kind);
 void tr_put_poll(struct tr *t, int32_t target, uint32_t live);
 /* Go on at an offset from the page's start. */
 void tr_put_goto(struct tr *t, int32_t target);
-/* x, the last cold place, leads to a plain block instead. */
-void tr_cold_plain(struct tr *t, struct cold *x);
+/* The cold places from this one on lead to a plain block instead. */
+void tr_cold_plain(struct tr *t, unsigned first);
 /* Cold code of jumps. */
 void tr_put_cold_flow(struct tr *t, struct cold *x);
 
