@@ -155,6 +155,16 @@ static bool in_first_page(const struct jit_block *b, const uint8_t *hva,
 	return b->hva < hva + len && hva < b->hva + bytes;
 }
 
+/* Does it rest on these bytes without having them? */
+static bool looked_at(const struct jit_block *b, const uint8_t *hva,
+		      unsigned len)
+{
+	const uint8_t *page =
+		(const uint8_t *)((uintptr_t)b->hva & PAGE_MASK);
+
+	return page + b->look_low < hva + len && hva < page + b->look_high;
+}
+
 static bool in_second_page(const struct jit_block *b, const uint8_t *hva,
 			   unsigned len)
 {
@@ -194,7 +204,7 @@ void jit_drop(struct cpu *c, const uint8_t *hva, unsigned len)
 
 	for (b = j->page[page_slot_of(hva)]; b; b = next) {
 		next = b->next_in_page;
-		if (in_first_page(b, hva, len))
+		if (in_first_page(b, hva, len) || looked_at(b, hva, len))
 			drop_one(c, b);
 	}
 	for (b = j->page2[page_slot_of(hva)]; b; b = next) {
@@ -205,6 +215,17 @@ void jit_drop(struct cpu *c, const uint8_t *hva, unsigned len)
 }
 
 /* Of a page that a block crosses out of only the last line holds it. */
+static uint8_t lines_of(const struct jit_block *b)
+{
+	uint8_t lines = ram_code_lines((uintptr_t)b->hva,
+				       b->hva2 ? 1 : b->bytes);
+
+	if (b->look_high > b->look_low)
+		lines |= ram_code_lines(b->look_low,
+					b->look_high - b->look_low);
+	return lines;
+}
+
 uint8_t jit_lines(struct cpu *c, const uint8_t *page)
 {
 	struct jit *j = c->jit;
@@ -213,8 +234,7 @@ uint8_t jit_lines(struct cpu *c, const uint8_t *page)
 	for (struct jit_block *b = j->page[page_slot_of(page)]; b;
 	     b = b->next_in_page)
 		if (b->hva >= page && b->hva < page + PAGE_SIZE)
-			lines |= ram_code_lines((uintptr_t)b->hva,
-						b->hva2 ? 1 : b->bytes);
+			lines |= lines_of(b);
 	for (struct jit_block *b = j->page2[page_slot_of(page)]; b;
 	     b = b->next_in_page2)
 		if (b->hva2 == page)

@@ -4,7 +4,7 @@
  * check).  If they are read later they are then saved in struct cpu, and
  * brought back before the instruction that reads them.  A block's last
  * instruction looks at what is reached from it within the page, a few
- * instructions far; what can't be seen reads all.
+ * instructions far, where code already is; what can't be seen reads all.
  *
  * With exact_flags every instruction counts as reading all of them, so that
  * faults and traps find them right; else flags that are overwritten before
@@ -12,6 +12,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "bus/bus.h"
 #include "cpu/jit/tr.h"
 
 #define LOOK_AHEAD 10		/* instructions */
@@ -73,6 +74,22 @@ static int64_t target_of(const struct insn *i, int64_t end)
 	return end + i->imm;
 }
 
+/* The code from p on, of `len` bytes, bears on the block: it must be dropped
+ * when that changes.  False: nobody would tell. */
+static bool look(const struct tr *t, const uint8_t *p, unsigned len)
+{
+	struct jit_block *b = t->b;
+	unsigned at = (unsigned)(p - t->page);
+
+	if (ram_code_lines(at, len) & ~t->j->watched)
+		return false;
+	if (at < b->look_low)
+		b->look_low = (uint16_t)at;
+	if (at + len > b->look_high)
+		b->look_high = (uint16_t)(at + len);
+	return true;
+}
+
 uint32_t tr_live_at(const struct tr *t, int32_t target)
 {
 	uint32_t open = FLAGS_ARITH, live = 0;
@@ -86,7 +103,8 @@ uint32_t tr_live_at(const struct tr *t, int32_t target)
 		struct insn i;
 
 		if (!avail || insn_decode(&i, p, avail, (enum code_mode)t->mode,
-					  &t->c->features) != DECODE_OK)
+					  &t->c->features) != DECODE_OK ||
+		    !look(t, p, i.len))
 			break;
 		live |= tr_flags_used(&i, open) & open;
 		open &= ~tr_flags_set(&i);
@@ -125,7 +143,8 @@ void tr_liveness(struct tr *t)
 	uint32_t live = FLAGS_ARITH;
 	const struct insn *last = &t->insn[t->count - 1];
 
-	if (!t->j->exact_flags && last->end < PAGE_SIZE)
+	if (!t->j->exact_flags && last->end < PAGE_SIZE &&
+	    (!(insn_how(last) & HOW_END) || kind_of(last) == KIND_JCC))
 		live = tr_live_at(t, last->end);
 	for (unsigned n = t->count; n-- > 0;) {
 		const struct insn *i = &t->insn[n];

@@ -19,7 +19,8 @@
 
 static uint8_t page[PAGE_SIZE] __attribute__((aligned(4096)));
 static struct tr t;
-static struct jit jit;
+static struct jit jit = { .watched = 0xff };
+static struct jit_block a_block;
 static struct cpu cpu;
 
 /* The first `count` instructions of these are a block at `start`. */
@@ -35,6 +36,8 @@ static void block(unsigned start, const void *bytes, size_t len,
 	memset(&t, 0, sizeof(t));
 	t.c = &cpu;
 	t.j = &jit;
+	t.b = &a_block;
+	a_block = (struct jit_block){ .look_low = PAGE_SIZE };
 	t.page = page;
 	t.mode = CODE64;
 	t.flat = true;
@@ -141,6 +144,22 @@ static void what_cannot_be_seen_reads_all(void **state)
 	assert_int_equal(t.live[0], ALL);
 }
 
+static void code_whose_stores_nobody_tells_is_not_looked_at(void **state)
+{
+	static const uint8_t code[] = { 0x01, 0xc8, 0xe9, 0xf9, 0x03, 0, 0 };
+
+	block(0, code, sizeof(code), 2);	/* add; jmp 400h */
+	memcpy(page + 0x400, "\x39\xc8", 2);	/* cmp */
+	tr_liveness(&t);
+	assert_int_equal(t.live[0], 0);
+	assert_int_equal(a_block.look_low, 0x400);
+	assert_int_equal(a_block.look_high, 0x402);
+	jit.watched = 0x01;
+	tr_liveness(&t);
+	assert_int_equal(t.live[0], ALL);
+	jit.watched = 0xff;
+}
+
 static void a_jump_that_is_not_translated_reads_all(void **state)
 {
 	BLOCK(2, "\x01\xc8\xeb\x00\x39\xc8");
@@ -231,6 +250,7 @@ TEST_MAIN("flags", TEST(flags_set_again_are_dead),
 	  TEST(both_ways_of_a_jump_count),
 	  TEST(the_block_s_end_looks_at_what_follows),
 	  TEST(what_cannot_be_seen_reads_all),
+	  TEST(code_whose_stores_nobody_tells_is_not_looked_at),
 	  TEST(a_jump_that_is_not_translated_reads_all),
 	  TEST(exact_flags_are_always_live),
 	  TEST(a_block_wants_its_flags_where_it_uses_them),

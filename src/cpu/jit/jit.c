@@ -119,6 +119,7 @@ static struct jit_block *make(struct cpu *c, const uint8_t *hva, unsigned key)
 	if (avail > JIT_INSNS_MAX * INSN_LEN_MAX)
 		avail = JIT_INSNS_MAX * INSN_LEN_MAX;
 	code_watch(c, &page, ram_code_lines((uintptr_t)hva, avail));
+	c->jit->watched = __atomic_load_n(page.code, __ATOMIC_RELAXED);
 	b = jit_translate(c, hva, avail, NULL, key);
 	if (!b)
 		b = make_crossing(c, hva, key);

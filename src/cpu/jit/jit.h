@@ -62,6 +62,9 @@ struct jit_block {
 	const uint8_t *entry_host;	/* with flags in the host's */
 	const uint8_t *entry_cpu;	/* with flags in c->arith */
 	uint16_t bytes;
+	/* Offsets in the page of the code behind its jumps that says which
+	 * flags are dead: [look_low, look_high). */
+	uint16_t look_low, look_high;
 	uint8_t key;
 	uint8_t exits;
 	struct jit_exit exit[];
@@ -123,6 +126,8 @@ struct jit {
 		uint32_t map_epoch, code_epoch, key, tag;
 	} tag[JIT_TAGS];
 	uint32_t code_epoch;	/* moves when a block is dropped */
+	uint8_t watched;	/* lines of the page of the block being made,
+				 * whose stores are told (cpu/code.h) */
 	struct jit_stats stats;
 	struct jit_ops *ops;	/* -d op_stats; else NULL */
 	struct check *check;	/* of check=N, or NULL (check.h) */

@@ -324,6 +324,7 @@ struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
 	t.j = j;
 	t.b = (struct jit_block *)(void *)(j->blocks + j->blocks_used);
 	*t.b = (struct jit_block){ .hva = hva, .hva2 = hva2,
+				   .look_low = PAGE_SIZE,
 				   .key = (uint8_t)key };
 	t.key = key;
 	t.mode = key & KEY_MODE;
