@@ -132,6 +132,8 @@ static uint32_t live_after(const struct tr *t, unsigned n, uint32_t next)
 		return next;
 	if (!t->flat || !is_direct_jump(k))
 		return FLAGS_ARITH;
+	if (t->follow[n])
+		return tr_live_at(t, i->end) | next;
 	target = target_of(i, i->end);
 	if (target < 0 || target >= (int64_t)PAGE_SIZE)
 		return FLAGS_ARITH;

@@ -214,6 +214,11 @@ static void put_jcc(struct tr *t, const struct insn *i)
 	bool host_ok = t->host_ok, cpu_ok = t->cpu_ok;
 	uint8_t *skip;
 
+	if (t->follow[t->at]) {
+		add_exit(t, asm_jcc(&t->k, cc ^ 1, NULL), i->end,
+			 tr_live_at(t, i->end));
+		return;
+	}
 	if (in_page(target) && target > (int32_t)start_of(i)) {
 		add_exit(t, asm_jcc(&t->k, cc, NULL), target, live);
 		return;

@@ -88,6 +88,9 @@ struct tr {
 	const uint8_t *avail_end;	/* of what may be read */
 	unsigned count;
 	struct insn insn[JIT_INSNS_MAX];
+	/* Conditional jump n goes on, when taken, with instruction n + 1: a
+	 * small loop is there several times. */
+	bool follow[JIT_INSNS_MAX];
 	uint32_t live[JIT_INSNS_MAX];	/* flags read after instruction n */
 	uint32_t live_in;
 	unsigned at;			/* the instruction being written */

@@ -145,6 +145,40 @@ static bool goes_on(const struct tr *t, const struct insn *i)
 	       (tr_in_kernel(t) && kind == KIND_STI);
 }
 
+/* A loop of this many instructions is written this many times, so that groups
+ * span several rounds (group.c) and events are looked at less often. */
+#define LOOP_MAX	16
+#define LOOP_INSNS	40
+#define LOOP_TIMES	4
+
+/* Does the block so far end in a jump back to its beginning? */
+static bool is_loop(const struct tr *t, unsigned start)
+{
+	const struct insn *i = &t->insn[t->count - 1];
+
+	if (!t->flat || t->count > LOOP_MAX || kind_of(i) != KIND_JCC ||
+	    i->end + i->imm != start || i->end >= PAGE_SIZE)
+		return false;
+	for (unsigned n = 0; n < t->count; n++)
+		if (kind_of(&t->insn[n]) == KIND_EXEC)
+			return false;
+	return true;
+}
+
+static void unroll(struct tr *t)
+{
+	unsigned body = t->count, times = LOOP_INSNS / body;
+
+	if (times > LOOP_TIMES)
+		times = LOOP_TIMES;
+	for (unsigned n = 1; n < times; n++) {
+		t->follow[t->count - 1] = true;
+		memcpy(&t->insn[t->count], t->insn, body * sizeof(t->insn[0]));
+		memset(&t->follow[t->count], 0, body * sizeof(t->follow[0]));
+		t->count += body;
+	}
+}
+
 static void decode(struct tr *t, const uint8_t *hva)
 {
 	const uint8_t *p = hva;
@@ -160,7 +194,9 @@ static void decode(struct tr *t, const uint8_t *hva)
 			break;
 		p += i->len;
 		i->end = (uint16_t)(p - t->page);
-		t->count++;
+		t->follow[t->count++] = false;
+		if (is_loop(t, (unsigned)(hva - t->page)) && !t->j->check)
+			unroll(t);
 		if (!goes_on(t, i) || (t->j->check && !check_repeats(i)))
 			break;
 	}
@@ -236,6 +272,7 @@ static void decode_crossing(struct tr *t, const uint8_t *hva, unsigned avail,
 			&t->c->features) != DECODE_OK || i->len <= avail)
 		return;
 	i->end = (uint16_t)(PAGE_SIZE + i->len - avail);
+	t->follow[0] = false;
 	t->count = 1;
 	t->b->bytes = i->len;
 }
