@@ -103,6 +103,7 @@ static void put_hash(struct tr *t)
 		asm_shift(k, false, 5, TR_B, PAGE_BITS);
 	}
 	asm_rr(k, false, 0x33, TR_B, TR_A);			/* xor */
+	asm_abs(k, false, 0x33, TR_B, low32(&t->j->jump_salt));
 	asm_imm(k, false, 4, TR_B, JUMP_SIZE - 1);
 	asm_shift(k, false, 4, TR_B, 5);
 }

@@ -71,6 +71,12 @@ static uint32_t tag_of(struct cpu *c, unsigned key)
 	return t->tag;
 }
 
+static void set_tag(struct cpu *c, uint32_t tag)
+{
+	c->port.tag = tag;
+	c->jit->jump_salt = jit_jump_salt(tag);
+}
+
 /* Host address of the code at rip; NULL outside RAM.  Raises what fetching
  * raises. */
 static const uint8_t *code_at(struct cpu *c, gva_t a)
@@ -173,8 +179,10 @@ static bool leads_to(const struct jit_exit *x, const struct jit_block *b)
 /* As flow.c's code finds it. */
 static struct jump_entry *jump_entry(const struct cpu *c)
 {
-	return &c->jit->jump[(c->rip ^ c->rip >> PAGE_BITS) &
-			     (JUMP_SIZE - 1)];
+	struct jit *j = c->jit;
+
+	return &j->jump[(c->rip ^ c->rip >> PAGE_BITS ^ j->jump_salt) &
+			(JUMP_SIZE - 1)];
 }
 
 static void enter_jump(struct cpu *c, const struct jit_block *b)
@@ -257,7 +265,7 @@ static const uint8_t *code_for(struct cpu *c, unsigned key,
 	} else if (last && epoch == j->code_epoch && leads_to(last, b)) {
 		jit_link(j, last, b);
 	} else if (!(key & KEY_PLAIN)) {
-		c->port.tag = tag_of(c, key);	/* b may have made room */
+		set_tag(c, tag_of(c, key));	/* b may have made room */
 		enter_jump(c, b);
 	}
 	return jit_run_address(j, b->entry_cpu);
@@ -275,7 +283,7 @@ static bool run(struct cpu *c)
 		uint32_t epoch = j->code_epoch;
 		const uint8_t *code = NULL;
 
-		c->port.tag = j->apart ? 0 : tag_of(c, key);
+		set_tag(c, j->apart ? 0 : tag_of(c, key));
 		if (!last && !j->apart)
 			code = code_known(c, key);
 		if (!code)
@@ -283,7 +291,7 @@ static bool run(struct cpu *c)
 		if (!code)
 			return false;
 		if (!j->apart && epoch != j->code_epoch)
-			c->port.tag = tag_of(c, key);
+			set_tag(c, tag_of(c, key));
 		last = likely(!j->check) ? jit_enter(c, code)
 					 : check_enter(c, code);
 		if (unlikely(j->step)) {

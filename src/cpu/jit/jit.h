@@ -80,7 +80,7 @@ struct jump_entry {
 
 #define JIT_TAGS	256		/* a power of two */
 
-#define JUMP_BITS	12
+#define JUMP_BITS	13
 #define JUMP_SIZE	(1u << JUMP_BITS)
 
 /* Routines that all blocks call, in code memory (stubs.c). */
@@ -106,6 +106,7 @@ struct jit {
 	uint64_t host_rsp;	/* of enter's frame */
 	uint64_t rsp_limit;	/* calls below it forget where to return */
 	uint64_t scratch;
+	uint32_t jump_salt;	/* of the tag: see jit_jump_salt() */
 	uint64_t group[JIT_GROUPS];	/* host addresses (group.c) */
 	uint32_t host_mxcsr;	/* C's */
 	uint8_t step;		/* the instruction at rip is to be stepped */
@@ -139,6 +140,13 @@ struct jit {
 #define VEC_SSE	1u		/* vector registers are in the host's ... */
 #define VEC_AVX	2u		/* ... and AVX instructions may run */
 #define VEC_UPPER	4u		/* upper halves were not all 0 when loaded */
+
+/* Which entries of jump[] a tag has: the kernel's RIPs are the same in each
+ * address space, but not their tags. */
+static inline uint32_t jit_jump_salt(uint32_t tag)
+{
+	return tag * 0x9e3779b1u >> (32 - JUMP_BITS);
+}
 
 static inline uint32_t low32(const void *p)
 {
