@@ -273,8 +273,8 @@ static void put_open_call(struct tr *t, const struct insn *i)
 	PUT(k, 0x41, 0x56, 0x41, 0x56);
 }
 
-/* Where the call returns to. */
-static void put_landing(struct tr *t, const struct insn *i)
+/* Where the call returns to: the block goes on there. */
+static void put_landing(struct tr *t)
 {
 	struct code *k = &t->k;
 
@@ -283,7 +283,8 @@ static void put_landing(struct tr *t, const struct insn *i)
 	put_absolute(k, 0, low32(&t->j->page_rip));
 	t->host_ok = false;
 	t->cpu_ok = true;
-	put_goto(t, i->end, FLAGS_ARITH, false);
+	t->vectors = 0;
+	t->loaded = -1;
 }
 
 /* To the RIP in TR_A. */
@@ -292,7 +293,7 @@ static void put_far_call(struct tr *t, const struct insn *i)
 	put_lookup_checks(t, COLD_CALL_MISS);
 	put_open_call(t, i);
 	put_go(t, -i->opsize, true);
-	put_landing(t, i);
+	put_landing(t);
 }
 
 /* Within the page. */
@@ -308,7 +309,7 @@ static void put_near_call(struct tr *t, const struct insn *i, int32_t target)
 	put1(&t->k, 0xe8);
 	put4(&t->k, 0);
 	add_exit(t, t->k.p - 4, target, live);
-	put_landing(t, i);
+	put_landing(t);
 }
 
 static void put_call(struct tr *t, const struct insn *i)
@@ -368,7 +369,7 @@ static void put_ret(struct tr *t, const struct insn *i)
 	put1(&t->k, 0xc3);
 }
 
-bool tr_flow(struct tr *t, const struct insn *i, enum kind kind)
+bool tr_flow_ok(const struct tr *t, const struct insn *i)
 {
 	int64_t target = i->end + i->imm;
 
@@ -376,7 +377,14 @@ bool tr_flow(struct tr *t, const struct insn *i, enum kind kind)
 		return false;
 	if (i->op[0].kind == OP_MEM && !tr_address_ok(t, i))
 		return false;
-	if (kind != KIND_RET && target != (int32_t)target)
+	return kind_of(i) == KIND_RET || target == (int32_t)target;
+}
+
+bool tr_flow(struct tr *t, const struct insn *i, enum kind kind)
+{
+	int64_t target = i->end + i->imm;
+
+	if (!tr_flow_ok(t, i))
 		return false;
 	switch (kind) {
 	case KIND_JCC:

@@ -22,6 +22,7 @@ struct known {
 	unsigned version[16];
 	int32_t delta[16];
 	unsigned segments;	/* version of the FS and GS bases */
+	unsigned calls;		/* other blocks have used j->group[] */
 };
 
 /* A memory access by name. */
@@ -35,7 +36,7 @@ struct named {
 
 struct open_group {
 	struct named as;
-	unsigned base_version, index_version, segments;
+	unsigned base_version, index_version, segments, calls;
 };
 
 /* ---- accesses ---- */
@@ -221,6 +222,9 @@ static void follow(const struct tr *t, const struct insn *i, struct known *k)
 		if (kind == KIND_BOTH)
 			forget_operand(k, &i->op[1]);
 		break;
+	case KIND_CALL: case KIND_CALL_NEAR:
+		k->calls++;
+		/* fallthrough */
 	default:
 		forget_all(k);
 		return;
@@ -238,7 +242,8 @@ static bool same_place(const struct open_group *g, const struct named *r,
 	if (a->base != r->base || a->index != r->index || a->seg != r->seg ||
 	    a->rip != r->rip)
 		return false;
-	if (r->seg >= FS && g->segments != k->segments)
+	if (g->calls != k->calls ||
+	    (r->seg >= FS && g->segments != k->segments))
 		return false;
 	if (r->index != REG_NONE && (a->scale != r->scale ||
 				     g->index_version != k->version[r->index]))
@@ -296,7 +301,7 @@ static void place(struct tr *t, unsigned n, struct open_group *open,
 		open[g] = (struct open_group){
 			*r, r->base == REG_NONE ? 0 : k->version[r->base],
 			r->index == REG_NONE ? 0 : k->version[r->index],
-			k->segments,
+			k->segments, k->calls,
 		};
 		t->group[g] = (struct group){
 			.low = (int32_t)at, .high = (int32_t)at + r->size,

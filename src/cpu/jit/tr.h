@@ -236,6 +236,8 @@ bool tr_cli(struct tr *t, const struct insn *i);
 bool tr_sti(struct tr *t, const struct insn *i);
 bool tr_swapgs(struct tr *t, const struct insn *i);
 bool tr_pushf(struct tr *t, const struct insn *i);
+/* Has tr_flow() code for i? */
+bool tr_flow_ok(const struct tr *t, const struct insn *i);
 bool tr_flow(struct tr *t, const struct insn *i, enum kind kind);
 /* Leave for C at a place of the page if there are events; `live` flags stay. */
 void tr_put_poll(struct tr *t, int32_t target, uint32_t live);

@@ -141,7 +141,9 @@ static bool goes_on(const struct tr *t, const struct insn *i)
 {
 	enum kind kind = kind_of(i);
 
-	return !(insn_how(i) & HOW_END) || (t->flat && kind == KIND_JCC) ||
+	return !(insn_how(i) & HOW_END) ||
+	       (tr_flow_ok(t, i) && (kind == KIND_JCC || kind == KIND_CALL ||
+				     kind == KIND_CALL_NEAR)) ||
 	       (tr_in_kernel(t) && kind == KIND_STI);
 }
 
