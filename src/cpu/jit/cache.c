@@ -15,8 +15,8 @@
 #define PAGE_SLOT_BITS	12
 
 /* The most that one block can take. */
-#define HOT_MAX		(JIT_INSNS_MAX * 160u)
-#define COLD_MAX	(JIT_INSNS_MAX * 256u)
+#define HOT_MAX		(JIT_INSNS_MAX * 320u)
+#define COLD_MAX	(JIT_INSNS_MAX * 640u)
 
 static unsigned slot_of(const uint8_t *hva, unsigned key)
 {

@@ -333,7 +333,7 @@ static int map_all(struct jit *j, size_t bytes, struct err *e)
 	void *tables;
 
 	j->insns_max = bytes / 4 / sizeof(struct insn);
-	j->blocks_max = bytes / 8;
+	j->blocks_max = bytes / 16 * 3;
 	j->insns = os_map_low(insns_bytes(j), e);
 	j->blocks = os_map_low(j->blocks_max, e);
 	tables = os_map_low(jit_table_bytes(), e);

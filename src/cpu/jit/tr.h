@@ -100,6 +100,8 @@ struct tr {
 	struct group group[JIT_GROUPS];
 	struct in_group in[JIT_INSNS_MAX];
 	unsigned poll_after;		/* events are looked at after it */
+	const struct insn *last_of;	/* what tr_keep() kept last, as what */
+	struct insn *last_kept;
 	int loaded;			/* group whose address TR_A holds, -1 */
 	int32_t disp;			/* of the operand from TR_A */
 	unsigned colds;

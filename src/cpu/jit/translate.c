@@ -35,10 +35,16 @@ void tr_cold_back(struct tr *t, struct cold *x)
 struct insn *tr_keep(struct tr *t, const struct insn *i)
 {
 	struct jit *j = t->j;
-	struct insn *kept = &j->insns[j->insns_used++];
+	struct insn *kept;
 
+	/* Each has a reason of its own to be counted by, if they are. */
+	if (i == t->last_of && !j->ops)
+		return t->last_kept;
+	kept = &j->insns[j->insns_used++];
 	*kept = *i;
 	insn_choose_exec(kept, (enum code_mode)t->mode);
+	t->last_of = i;
+	t->last_kept = kept;
 	return kept;
 }
 
@@ -332,6 +338,7 @@ static void put_all(struct tr *t)
 	tr_find_groups(t);
 	t->loaded = -1;
 	t->poll_after = ~0u;
+	t->last_of = NULL;
 	t->at = 0;
 	t->hot = t->k.p;
 	t->cold_code = t->j->cold;
@@ -346,10 +353,12 @@ static void put_all(struct tr *t)
 	if (on)
 		tr_put_goto(t, t->insn[t->at].end);
 	t->j->hot = t->k.p;
+	assert(t->j->hot <= t->j->hot_end);
 	t->k.p = t->j->cold;
 	for (unsigned n = 0; n < t->colds; n++)
 		put_cold(t, &t->cold[n]);
 	t->j->cold = t->k.p;
+	assert(t->j->cold <= t->j->cold_end);
 }
 
 struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
