@@ -4,7 +4,8 @@
  * page in the low 12 bits only, so after XOR one unsigned compare tells both
  * whether the page is the right one and whether the access ends in it, or one
  * TEST whether it is aligned.  All that fails the check, for whatever reason,
- * is run by the interpreter's function.
+ * is run by the interpreter's function; where the check was a group's
+ * (group.c), a plain block goes on.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,9 +1,10 @@
 /* cpu/jit/cache.c - blocks: finding, linking and dropping them.
  *
- * Code, blocks and kept instructions come from three stretches of memory that
- * only grow; when one is full everything starts again.  A dropped block leaves
- * the lists, and the jumps into it are put back, but its code stays: it may be
- * running (stop_block makes it leave at the next chance).
+ * Hot code, cold code, blocks and kept instructions come from four stretches
+ * of memory that only grow; when one is full everything starts again.  A
+ * dropped block leaves the lists, and the jumps into it and out of it are put
+ * back, but its code stays: it may be running (stop_block makes it leave at the
+ * next chance).
  *
  * SPDX-License-Identifier: MIT
  */

@@ -1,8 +1,9 @@
-/* cpu/jit/copy.c - instructions on general registers and memory that the host
- * runs as they are.
+/* cpu/jit/copy.c - instructions on general and vector registers and memory that
+ * the host runs as they are; LEA, DIV and IDIV.
  *
  * Guest registers without a host register are loaded into scratch ones and
- * stored back.  AH, CH, DH and BH exist only without a REX byte.
+ * stored back.  AH, CH, DH and BH exist only without a REX byte.  A division
+ * that might raise #DE is the interpreter's.
  *
  * SPDX-License-Identifier: MIT
  */

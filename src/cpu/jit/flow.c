@@ -5,8 +5,8 @@
  * target up in j->jump by RIP.  The tag of an entry holds while no
  * translation of addresses has changed and no block has been dropped; it is
  * compared together with the events word, so that this is also where events
- * are noticed (struct vcpu_port).  Jumps backwards in the page look at the
- * events word themselves; every loop has one or the other.
+ * are noticed (struct vcpu_port).  Jumps and calls backwards in the page look
+ * at the events word themselves; every loop has one or the other.
  *
  * A call also calls on the host, so that the host predicts the return.  Its
  * frame says which RIP the guest is to return to; a return to another one

@@ -1,6 +1,7 @@
 /* cpu/jit/intflag.c - CLI, STI, PUSHF and SWAPGS, which kernels run all the
  * time.
  *
+ * CLI, STI and SWAPGS at privilege 0 only; else they are the interpreter's.
  * STI lets interrupts in after the next instruction: events are looked at
  * there.  A jump or an instruction that ends the block after it is left to the
  * main loop (shadow).

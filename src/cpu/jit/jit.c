@@ -6,7 +6,8 @@
  * block at the new RIP is found or made, and the jump that led there is linked
  * to it or its RIP entered in j->jump.
  *
- * While breakpoints are set, blocks are logged or checked, every block comes back to C.
+ * While breakpoints are set, or blocks are logged or checked, every block comes
+ * back to C (`apart`).
  *
  * SPDX-License-Identifier: MIT
  */
@@ -327,7 +328,8 @@ static void detach(struct cpu *c)
 	c->jit = NULL;
 }
 
-/* The greater half of the code is cold. */
+/* In low memory, beside the code: kept instructions, a quarter of its size, and
+ * blocks, an eighth. */
 static int map_all(struct jit *j, size_t bytes, struct err *e)
 {
 	void *tables;

@@ -5,10 +5,10 @@
  * vCPU (vcpu_exclusive): no locks.
  *
  * A block is a run of instructions within one 4 KiB page, with jumps out of it
- * on the way, or one instruction that crosses into the next page.  It is found by the host address of its first byte and a key of
- * what else it was translated for, so all linear addresses of a page share
- * it: translated code knows its own address only as an offset into the page at
- * `page_rip`.
+ * on the way, or one instruction that crosses into the next page.  It is found
+ * by the host address of its first byte and a key of what else it was
+ * translated for, so all linear addresses of a page share it: translated code
+ * knows its own address only as an offset into the page at `page_rip`.
  *
  * docs/internals/jit.md tells how it all works.
  *
@@ -85,7 +85,7 @@ struct jump_entry {
 
 /* Routines that all blocks call, in code memory (stubs.c). */
 struct jit_stubs {
-	const uint8_t *enter;		/* void *(*)(const uint8_t *code) */
+	const uint8_t *enter;		/* jit_enter() calls it */
 	/* r14: insn.  Runs its exec function; comes back, or leaves. */
 	const uint8_t *exec;
 	const uint8_t *exec_end;	/* jumped to; always leaves */

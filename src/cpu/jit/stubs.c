@@ -2,9 +2,9 @@
  * leaving translated code, and calling C from it.
  *
  * While translated code runs the stack pointer is a multiple of 16: where enter
- * left it, and a frame less for each open call (flow.c); guest registers are in the host's (tr.h) and everything else
- * of the guest in struct cpu, but for the vector registers, which are in the
- * host's while j->vectors is not 0.
+ * left it, and a frame less for each open call (flow.c).  Guest registers are
+ * in the host's (tr.h) and everything else of the guest in struct cpu, but for
+ * the vector registers, which are in the host's while j->vectors is not 0.
  *
  * SPDX-License-Identifier: MIT
  */

@@ -31,7 +31,7 @@ enum cold_kind {
 	COLD_EXIT,	/* leave by an exit that can be linked */
 	COLD_EVENT,	/* leave at a place of the page */
 	COLD_PLAIN,	/* go on with each access checked by itself */
-	COLD_STEP,	/* likewise, and step the instruction there */
+	COLD_STEP,	/* leave to have the instruction there stepped */
 	COLD_LOOKUP,	/* a jump to another page */
 	COLD_RELOAD,	/* lookup found the RIP with a wrong tag */
 	COLD_MISS,	/* leave for the RIP in TR_A */

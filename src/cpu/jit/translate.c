@@ -1,8 +1,10 @@
 /* cpu/jit/translate.c - one block, from guest code to host code.
  *
- * Instructions are decoded up to one that never goes on, see what reads which
- * flags, and are then written one by one; what has no translation calls the
- * interpreter's function.  Conditional jumps do not end a block.
+ * Instructions are decoded up to one that never goes on; flags.c finds what
+ * reads which flags, group.c which operands are near each other; then they are
+ * written one by one.  What has no translation calls the interpreter's
+ * function.  Conditional jumps do not end a block, and a small loop is written
+ * several times.
  *
  * SPDX-License-Identifier: MIT
  */
