@@ -75,7 +75,7 @@ static enum ending run(struct world *w, struct rig *g, const char **wrong)
 {
 	for (unsigned n = 0; n < STRETCHES; n++) {
 		cpu_run_for(g->c, TURNS);
-		*wrong = check_cpu(g->c);
+		*wrong = g->differs ? "the engines differ" : check_cpu(g->c);
 		if (*wrong || g->shutdown)
 			return END_SHUTDOWN;
 		if (g->power)

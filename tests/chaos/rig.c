@@ -63,6 +63,8 @@ static void on_stop(void *ctx, struct cpu *c, enum vcpu_stop why)
 
 	if (why == VCPU_STOP_SHUTDOWN)
 		g->shutdown = true;
+	else if (why == VCPU_STOP_CHECK)
+		g->differs = true;
 }
 
 /* ---- building ---- */

@@ -35,6 +35,7 @@ struct rig {
 	int64_t deadline_ns;	/* of the next timer */
 	/* Asked for since rig_reset(), by any vCPU. */
 	_Atomic bool power, shutdown;
+	bool differs;		/* translated code is wrong (check=N) */
 };
 
 /* cpu is -cpu's text.  Exits if the machine cannot be built. */

@@ -9,8 +9,9 @@
  * code may stop earlier, to go on in a block of another kind.  So a difference
  * is looked at again: the interpreter runs as far as the translated code came,
  * twice.  If it then agrees, all is well; if it does not agree with itself,
- * somebody else (a device) has written what the block reads; else the
- * difference is the translator's.
+ * somebody else (a device) has written what the block reads; if the block
+ * reads flags that the manual leaves undefined, the engines may differ; else
+ * the difference is the translator's.
  *
  * Flags that are overwritten before they are read are not kept by translated
  * code.  Where they differ they are remembered as `open`, and must not be read
@@ -122,6 +123,7 @@ static void note_flags_read(const struct cpu *c, struct check *k,
 {
 	uint32_t lost = flags_read(i) & k->open;
 
+	k->interpreted.junk_read |= !!(flags_read(i) & k->interpreted.junk);
 	if (unlikely(lost)) {
 		k->lost |= lost;
 		k->lost_rip = c->rip;
@@ -199,6 +201,7 @@ static bool interpret_trial(struct cpu *c, const struct check_code *x,
 
 	check_load(c, &k->start);
 	k->interpreted.junk = 0;
+	k->interpreted.junk_read = false;
 	journal_begin(c);
 	faulted = raises(&a, interpret);
 	if (faulted)
@@ -231,7 +234,7 @@ static bool run_translated(struct cpu *c, const uint8_t *code)
 
 /* ---- differences ---- */
 
-enum verdict { SAME, RACED, DIFFERENT };
+enum verdict { SAME, RACED, UNDEFINED, DIFFERENT };
 
 static uint32_t flags_apart(const struct check *k)
 {
@@ -256,17 +259,11 @@ static void restore(const struct journal *j, const uint8_t *bytes)
 		       j->store[n].len);
 }
 
-static bool agree(const struct check *k, uint32_t flags_checked)
+static bool agree(const struct check *k)
 {
 	return check_same(&k->interpreted, &k->translated) &&
-	       !(flags_apart(k) & flags_checked) &&
+	       !(flags_apart(k) & k->flags_checked) &&
 	       journal_matches(&k->journal);
-}
-
-/* Flags that must agree at a block's end. */
-static uint32_t flags_checked(const struct cpu *c)
-{
-	return c->jit->exact_flags ? FLAGS_ARITH : 0;
 }
 
 /* Interpret again, with the memory that the first trial found, and compare
@@ -280,7 +277,7 @@ static bool agree_again(struct cpu *c, const struct check_code *x,
 	restore(&k->first, k->first.before);
 	ran = interpret_trial(c, x, until);
 	restore(&k->first, k->live);
-	return ran && agree(k, flags_checked(c));
+	return ran && agree(k);
 }
 
 /* Did the last two trials store the same? */
@@ -307,8 +304,9 @@ static enum verdict look_again(struct cpu *c, const struct check_code *x)
 	memcpy(k->first.after, k->journal.after, bytes);
 	if (agree_again(c, x, until))
 		return RACED;
-	return check_same(&before, &k->interpreted) && same_stores(k, bytes)
-		       ? DIFFERENT : RACED;
+	if (!check_same(&before, &k->interpreted) || !same_stores(k, bytes))
+		return RACED;
+	return before.junk_read ? UNDEFINED : DIFFERENT;
 }
 
 /* ---- a block ---- */
@@ -329,6 +327,7 @@ static bool judge(struct cpu *c, const struct check_code *x)
 	k->open = 0;
 	k->count.early += v == SAME;
 	k->count.raced += v == RACED;
+	k->count.undefined += v == UNDEFINED;
 	if (v == DIFFERENT)
 		check_report(k, x);
 	return v != DIFFERENT;
@@ -339,7 +338,7 @@ static bool judge(struct cpu *c, const struct check_code *x)
 static bool compare(struct cpu *c, const struct check_code *x)
 {
 	struct check *k = c->jit->check;
-	bool same = agree(k, flags_checked(c));
+	bool same = agree(k);
 
 	k->count.checked++;
 	if (unlikely(!same) && !judge(c, x))
@@ -487,6 +486,7 @@ int check_attach(struct cpu *c, struct err *e)
 	if (!k)
 		return -ENOMEM;
 	k->every = k->left = c->accel->check;
+	k->flags_checked = c->accel->exact_flags ? FLAGS_ARITH : 0;
 	k->next_rip = NOWHERE;
 	c->jit->check = k;
 	c->journal = &k->journal;

@@ -34,7 +34,8 @@ struct check_outcome {
 	struct check_regs regs;	/* rip of a fault: its instruction's */
 	bool faulted;
 	struct fault fault;
-	uint32_t junk;		/* flags that the manual leaves undefined */
+	uint32_t junk;		/* flags that the manual leaves undefined ... */
+	bool junk_read;		/* ... were read by the block itself */
 };
 
 /* A block's instructions, decoded once more. */
@@ -50,6 +51,7 @@ struct check_code {
 
 struct check {
 	unsigned every, left;		/* blocks to a check */
+	uint32_t flags_checked;		/* at a block's end: all, or none */
 	const struct jit_block *block;	/* about to run */
 	struct journal journal;
 	struct check_code *code[CHECK_SLOTS];
@@ -67,7 +69,7 @@ struct check {
 	struct journal first;
 	uint8_t live[JOURNAL_BYTES];
 	struct {
-		uint64_t checked, unrepeatable, early, raced;
+		uint64_t checked, unrepeatable, early, raced, undefined;
 		uint64_t refused[REFUSALS];
 	} count;
 };

@@ -156,7 +156,8 @@ void check_report(const struct check *k, const struct check_code *x)
 	say_fault("translated", t);
 	say_fault("interpreted", i);
 	say_gprs(&t->regs, &i->regs);
-	say_flags(t->regs.arith & ~i->junk, i->regs.arith & ~i->junk);
+	say_flags(t->regs.arith & k->flags_checked & ~i->junk,
+		  i->regs.arith & k->flags_checked & ~i->junk);
 	say_vectors(&t->regs, &i->regs);
 	say_system(&t->regs, &i->regs);
 	say_memory(&k->journal);
@@ -174,8 +175,10 @@ void check_report_counts(const struct check *k)
 	const uint64_t *refused = k->count.refused;
 
 	log_info("check: %" PRIu64 " blocks run by both engines, %" PRIu64
-		 " of them left early, %" PRIu64 " raced with a device",
-		 k->count.checked, k->count.early, k->count.raced);
+		 " of them left early, %" PRIu64 " raced with a device, %"
+		 PRIu64 " read undefined flags",
+		 k->count.checked, k->count.early, k->count.raced,
+		 k->count.undefined);
 	log_info("check: not run by both: %" PRIu64 " system instructions, "
 		 "%" PRIu64 " MMIO, %" PRIu64 " stores to code, %" PRIu64
 		 " page tables, %" PRIu64 " too many stores",
