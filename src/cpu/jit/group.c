@@ -4,6 +4,7 @@
  * are a group: the first one's TLB check covers the stretch from the lowest to
  * the highest byte of all, and leaves the host's address in j->group[]; the
  * others need one load instead of a check, or none while TR_A still holds it.
+ * A call ends all groups, for j->group[] is the called code's as well.
  *
  * Where the check fails - a miss, a page boundary within the stretch - the
  * block goes on as another one, made for KEY_PLAIN, that checks each access by

@@ -328,8 +328,7 @@ static void detach(struct cpu *c)
 	c->jit = NULL;
 }
 
-/* In low memory, beside the code: kept instructions, a quarter of its size, and
- * blocks, an eighth. */
+/* Kept instructions and blocks get room in proportion to the code. */
 static int map_all(struct jit *j, size_t bytes, struct err *e)
 {
 	void *tables;

@@ -3,8 +3,8 @@
  * Instructions are decoded up to one that never goes on; flags.c finds what
  * reads which flags, group.c which operands are near each other; then they are
  * written one by one.  What has no translation calls the interpreter's
- * function.  Conditional jumps do not end a block, and a small loop is written
- * several times.
+ * function.  Conditional jumps and calls do not end a block, and a small loop
+ * is written several times.
  *
  * SPDX-License-Identifier: MIT
  */
