@@ -117,8 +117,28 @@ static struct cold *put_check(struct tr *t, const struct insn *i,
 	}
 	x->insn = i;
 	put_with_entry(t, 0x03, table, offsetof(struct tlb_entry, host));
+	if (access == ACCESS_READ && !align && size > 1) {
+		x->crossing = (uint8_t)size;
+		x->itself = t->k.p;
+	}
 	t->disp = 0;
 	return x;
+}
+
+/* The bytes of both pages, if they are there, go to j->crossed, and the
+ * instruction reads them from there. */
+void tr_put_cold_crossing(struct tr *t, const struct cold *x)
+{
+	struct code *k = &t->k;
+	uint8_t *missed;
+
+	put_with_entry(t, 0x33, t->table, tag_offset(ACCESS_READ));
+	asm_load_imm(k, TR_B, x->crossing);
+	asm_call(k, t->j->stub.crossing);
+	PUT(k, 0x4d, 0x85, 0xf6);			/* test r14, r14 */
+	missed = asm_skip(k, CC_E);
+	asm_jmp(k, x->itself);
+	asm_skip_to_here(k, missed);
 }
 
 /* ---- groups ---- */

@@ -301,10 +301,7 @@ static void put_near_call(struct tr *t, const struct insn *i, int32_t target)
 {
 	uint32_t live = t->live[t->at];
 
-	if (target <= (int32_t)start_of(i))
-		tr_put_poll(t, target, live);
-	else
-		tr_clobber_flags(t, live);
+	tr_put_poll(t, target, live);	/* returns do not look */
 	put_open_call(t, i);
 	put1(&t->k, 0xe8);
 	put4(&t->k, 0);

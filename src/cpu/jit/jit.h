@@ -90,6 +90,8 @@ struct jit_stubs {
 	const uint8_t *exec;
 	const uint8_t *exec_end;	/* jumped to; always leaves */
 	const uint8_t *vec_enable;	/* r14: insn */
+	/* r14: linear address, r15: size.  r14 = where a copy is, or 0. */
+	const uint8_t *crossing;
 	/* Leave.  r14: exit or 0; r15: offset of rip in the page. */
 	const uint8_t *leave_host;	/* flags are in the host's */
 	const uint8_t *leave_cpu;
@@ -111,6 +113,7 @@ struct jit {
 	uint32_t host_mxcsr;	/* C's */
 	uint8_t step;		/* the instruction at rip is to be stepped */
 	uint8_t vectors;	/* VEC_ bits: the guest's are in the host's */
+	uint8_t crossed[32] __attribute__((aligned(32)));
 	struct jump_entry jump[JUMP_SIZE];
 	/* ---- the rest ---- */
 	struct codemem mem;

@@ -571,6 +571,56 @@ static void registers_in_memory_are_like_the_others(void **state)
 	}
 }
 
+/* ---- returns ---- */
+
+/* The mark that no call is open is a number that a guest may return to. */
+static void a_return_to_a_forged_address_stays_in_the_guest(void **state)
+{
+	static const uint8_t code[] = {
+		0xb9, 5, 0, 0, 0,		/* mov ecx, 5 */
+		0x50, 0x58, 0xff, 0xc9,		/* push; pop; dec ecx */
+		0x75, 0xfa,			/* jnz: the TLB knows the stack */
+		0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0x80, /* mov rax, 1 << 63 */
+		0x50, 0xeb, 0x00, 0xc3,		/* push rax; jmp; ret */
+		END
+	};
+	struct test_vm *vm = vm_jit(0);
+
+	VM_LOAD(vm, CODE, code);
+	vm_long_code(vm);
+	vm_run(vm);
+	assert_int_equal(vm->stops, 1);		/* no handler for #GP */
+	assert_int_equal(vm->why, VCPU_STOP_SHUTDOWN);
+	vm_free(vm);
+}
+
+/* Functions that call the next one twice run for 2^44 returns. */
+static void a_tree_of_forward_calls_notices_events(void **state)
+{
+	static const uint8_t start[] = {
+		0xff, 0x05, 0x00, 0x80, 0, 0,	/* inc dword [COUNT] */
+		0xe8, 5, 0, 0, 0,		/* call the first function */
+		END
+	};
+	static const uint8_t function[] = {
+		0xe8, 6, 0, 0, 0, 0xe8, 1, 0, 0, 0, 0xc3,
+	};
+	struct test_vm *vm = vm_jit(0);
+	unsigned at = CODE + 16;
+
+	VM_LOAD(vm, CODE, start);
+	for (unsigned n = 0; n < 44; n++, at += sizeof(function))
+		VM_LOAD(vm, at, function);
+	vm_load(vm, at, "\xc3", 1);
+	vm_flat(vm, 0, CODE);
+	vcpus_resume(vm->vcpus);
+	while (!vm_long(vm, COUNT))
+		(void)sched_yield();
+	vcpus_pause(vm->vcpus);		/* or not before the test's time limit */
+	assert_int_equal(vm->stops, 0);
+	vm_free(vm);
+}
+
 TEST_MAIN("jit", TEST(blocks_of_a_loop_are_linked),
 	  TEST(jumps_into_a_dropped_block_are_put_back),
 	  TEST(a_block_that_is_dropped_leaves_no_link_behind),
@@ -583,4 +633,6 @@ TEST_MAIN("jit", TEST(blocks_of_a_loop_are_linked),
 	  TEST(a_loop_may_change_its_own_operand_each_time),
 	  TEST(data_beside_code_drops_no_code),
 	  TEST(flags_are_live_once_the_code_that_reads_them_is_there),
-	  TEST(registers_in_memory_are_like_the_others))
+	  TEST(registers_in_memory_are_like_the_others),
+	  TEST(a_return_to_a_forged_address_stays_in_the_guest),
+	  TEST(a_tree_of_forward_calls_notices_events))

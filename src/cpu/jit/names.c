@@ -13,6 +13,7 @@ static const struct {
 	size_t at;
 } stubs[] = {
 	STUB(enter), STUB(exec), STUB(exec_end), STUB(vec_enable),
+	STUB(crossing),
 	STUB(leave_host), STUB(leave_cpu), STUB(leave_rip),
 };
 #undef STUB

@@ -35,6 +35,34 @@ static bool run_exec(struct cpu *c, const struct insn *i)
 	       unlikely(*c->bus_generation != c->tlb.generation);
 }
 
+/* A read of [a, a + size) in two pages that the TLB knows: its bytes together,
+ * else NULL.  The vector registers are the guest's: C must not touch them. */
+static __attribute__((target("general-regs-only"))) const uint8_t *
+read_crossing(struct cpu *c, gva_t a, uint64_t size)
+{
+	const struct tlb_entry *table = c->tlb.entry[c->tlb_index];
+	gva_t next = (a & PAGE_MASK) + PAGE_SIZE;
+	const struct tlb_entry *e[2] = { &table[tlb_slot(a)] };
+	uint8_t *to = c->jit->crossed;
+	const uint8_t *from;
+	uint64_t first = next - a;
+
+	if (c->mode != CODE64)
+		next = (uint32_t)next;
+	e[1] = &table[tlb_slot(next)];
+	if (first >= size || (a ^ e[0]->read) >= PAGE_SIZE ||
+	    e[1]->read != next)
+		return NULL;
+	size -= first;
+	from = (const uint8_t *)(e[0]->host + (a ^ e[0]->read));
+	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(first)
+		     : : "memory");
+	from = (const uint8_t *)e[1]->host;
+	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size)
+		     : : "memory");
+	return c->jit->crossed;
+}
+
 /* ---- pieces ---- */
 
 static void put_spill(struct code *k, struct cpu *c, bool load)
@@ -122,7 +150,8 @@ static void put_return(struct code *k, struct jit *j)
 
 /* ---- the routines ---- */
 
-static void put_enter(struct code *k, struct cpu *c, struct jit *j)
+static void put_enter(struct code *k, struct cpu *c, struct jit *j,
+		      const uint8_t *no_call)
 {
 	PUT(k, 0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57);
 	put_sub_rsp(k, FRAME_BYTES);
@@ -131,6 +160,9 @@ static void put_enter(struct code *k, struct cpu *c, struct jit *j)
 	asm_abs(k, true, OP_STORE, H_RAX, low32(&j->rsp_limit));
 	asm_load_imm(k, H_RAX, NO_RIP);
 	asm_mem(k, true, OP_STORE, H_RAX, H_RSP, TR_FRAME_RIP);
+	/* A guest may have that on its stack: the return then comes here. */
+	asm_load_imm(k, H_RAX, (uintptr_t)jit_run_address(j, no_call));
+	asm_mem(k, true, OP_STORE, H_RAX, H_RSP, 0);
 	asm_mov(k, TR_A, H_RDI);
 	put_spill(k, c, true);
 	PUT(k, 0x41, 0xff, 0xe6);			/* jmp r14 */
@@ -233,6 +265,33 @@ static void put_vec_enable(struct code *k, struct cpu *c, struct jit *j)
 	put_leave_empty(k, j);
 }
 
+/* What a C function may destroy, but for TR_A and TR_B. */
+static void put_push_scratch(struct code *k, bool pop)
+{
+	static const uint8_t regs[] = { H_RAX, H_RCX, H_RDX, H_RSI, H_RDI,
+					H_R8, H_R9, H_R10, H_R11 };
+	const unsigned count = sizeof(regs);
+
+	for (unsigned n = 0; n < count; n++) {
+		unsigned r = regs[pop ? count - 1 - n : n];
+
+		put_rex(k, false, 0, 0, r, false);
+		put1(k, (pop ? 0x58 : 0x50) | (r & 7));
+	}
+}
+
+static void put_crossing(struct code *k, struct cpu *c)
+{
+	put_push_scratch(k, false);
+	asm_load_imm(k, H_RDI, low32(c));
+	asm_mov(k, H_RSI, TR_A);
+	asm_mov(k, H_RDX, TR_B);
+	put_call_c(k, (const void *)read_crossing);
+	asm_mov(k, TR_A, H_RAX);
+	put_push_scratch(k, true);
+	put1(k, 0xc3);
+}
+
 static void put_leaves(struct code *k, struct cpu *c, struct jit *j,
 		       struct jit_stubs *s)
 {
@@ -272,16 +331,20 @@ void jit_make_stubs(struct cpu *c, struct jit *j)
 {
 	struct code k = { j->hot };
 	struct jit_stubs *s = &j->stub;
+	const uint8_t *no_call;
 
+	put_leaves(&k, c, j, s);
+	no_call = align(&k);
+	asm_jmp(&k, s->leave_rip);	/* TR_A is NO_RIP */
 	s->enter = align(&k);
-	put_enter(&k, c, j);
+	put_enter(&k, c, j, no_call);
 	s->exec = align(&k);
 	put_exec(&k, c, j);
 	s->exec_end = align(&k);
 	put_exec_end(&k, c, j);
 	s->vec_enable = align(&k);
 	put_vec_enable(&k, c, j);
-	(void)align(&k);
-	put_leaves(&k, c, j, s);
+	s->crossing = align(&k);
+	put_crossing(&k, c);
 	j->hot = j->hot_start = (uint8_t *)(uintptr_t)align(&k);
 }

@@ -49,6 +49,10 @@ struct cold {
 	const struct insn *insn;
 	struct jit_exit *exit;
 	int32_t target;		/* offset from the page's start */
+	/* COLD_EXEC of a read: bytes that may lie in two pages, and where the
+	 * instruction itself is; else 0. */
+	uint8_t crossing;
+	const uint8_t *itself;
 	unsigned miss;		/* COLD_RELOAD: the enum cold_kind to go on as */
 	uint8_t why;		/* enum op_why of what runs insn */
 	uint8_t at;		/* the instruction it belongs to */
@@ -175,6 +179,8 @@ struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
 			    enum access access, unsigned align);
 struct cold *tr_put_stack(struct tr *t, const struct insn *i, unsigned base,
 			  int32_t disp, enum access access);
+/* The beginning of cold code with x->crossing. */
+void tr_put_cold_crossing(struct tr *t, const struct cold *x);
 /* TR_A holds the linear address of a page: leaves as `miss` with `target`
  * unless the code of the page is at this host address. */
 void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,

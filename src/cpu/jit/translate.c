@@ -61,6 +61,8 @@ static void put_load_insn(struct tr *t, const struct insn *i, enum op_why why)
 
 static void put_cold_exec(struct tr *t, const struct cold *x)
 {
+	if (x->crossing)
+		tr_put_cold_crossing(t, x);
 	put_load_insn(t, x->insn, OP_SLOW);
 	asm_call(&t->k, x->kind == COLD_VECTORS ? t->j->stub.vec_enable
 						: t->j->stub.exec);
@@ -79,6 +81,8 @@ static void put_cold(struct tr *t, struct cold *x)
 		put_cold_exec(t, x);
 		break;
 	case COLD_EXEC_END:
+		if (x->crossing)
+			tr_put_cold_crossing(t, x);
 		put_load_insn(t, x->insn, (enum op_why)x->why);
 		asm_jmp(&t->k, t->j->stub.exec_end);
 		break;
