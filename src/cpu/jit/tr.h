@@ -30,7 +30,6 @@ enum cold_kind {
 	COLD_VECTORS,	/* bring the vector registers in, come back */
 	COLD_EXIT,	/* leave by an exit that can be linked */
 	COLD_EVENT,	/* leave at a place of the page */
-	COLD_PLAIN,	/* go on with each access checked by itself */
 	COLD_STEP,	/* leave to have the instruction there stepped */
 	COLD_LOOKUP,	/* a jump to another page */
 	COLD_RELOAD,	/* lookup found the RIP with a wrong tag */

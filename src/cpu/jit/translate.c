@@ -8,6 +8,7 @@
  *
  * SPDX-License-Identifier: MIT
  */
+#include "cpu/accel.h"
 #include "cpu/jit/check.h"
 #include "cpu/jit/codelog.h"
 #include "cpu/jit/tr.h"
@@ -209,6 +210,8 @@ static void decode(struct tr *t, const uint8_t *hva)
 		p += i->len;
 		i->end = (uint16_t)(p - t->page);
 		t->follow[t->count++] = false;
+		if (t->c->accel->one_insn)
+			break;
 		if (is_loop(t, (unsigned)(hva - t->page)) && !t->j->check)
 			unroll(t);
 		if (!goes_on(t, i) || (t->j->check && !check_repeats(i)))
