@@ -33,7 +33,7 @@
 #include "cpu/vcpu.h"
 #include "host/os.h"
 
-#define NOWHERE (~0ull)		/* as an address to stop at */
+#define NOWHERE (1ull << 63)	/* no RIP: not canonical */
 
 /* ---- what may run twice ---- */
 
