@@ -215,7 +215,8 @@ static const char *wrong_operand(const struct insn *i, unsigned n,
 			return "address";
 		return was->size == is->size ? NULL : "memory size";
 	default:
-		mask = ~0ull >> (64 - i->op[0].size * 8);
+		mask = i->op[0].size && i->op[0].size < 8
+			       ? ~0ull >> (64 - i->op[0].size * 8) : ~0ull;
 		return ((was->imm.value.u ^ is->imm.value.u) & mask)
 			       ? "immediate" : NULL;
 	}
