@@ -47,11 +47,10 @@ read_crossing(struct cpu *c, gva_t a, uint64_t size)
 	const uint8_t *from;
 	uint64_t first = next - a;
 
-	if (c->mode != CODE64)
-		next = (uint32_t)next;
 	e[1] = &table[tlb_slot(next)];
-	if (first >= size || (a ^ e[0]->read) >= PAGE_SIZE ||
-	    e[1]->read != next)
+	/* Past 4 GiB is past the limit outside 64-bit code. */
+	if (first >= size || (c->mode != CODE64 && next >> 32) ||
+	    (a ^ e[0]->read) >= PAGE_SIZE || e[1]->read != next)
 		return NULL;
 	size -= first;
 	from = (const uint8_t *)(e[0]->host + (a ^ e[0]->read));
