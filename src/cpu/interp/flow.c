@@ -92,12 +92,23 @@ void exec_jcxz(struct cpu *c, const struct insn *i)
 
 /* ---- exceptions on request ---- */
 
+/* The two bounds are accesses of their own: between them the address wraps as
+ * its size says. */
+static uint64_t bound_at(struct cpu *c, const struct insn *i, uint64_t offset)
+{
+	unsigned size = i->opsize;
+
+	offset = i->addrsize == 2 ? (uint16_t)offset : (uint32_t)offset;
+	return mem_read(c, seg_linear(c, (enum sreg)i->seg, offset, size,
+				      ACCESS_READ), size);
+}
+
 void exec_bound(struct cpu *c, const struct insn *i)
 {
 	unsigned size = i->opsize, spare = 64 - 8 * size;
-	gva_t at = insn_linear(c, i, 2 * size, ACCESS_READ);
-	uint64_t low = mem_read(c, at, size) << spare;
-	uint64_t high = mem_read(c, at + size, size) << spare;
+	uint64_t at = insn_offset(c, i);
+	uint64_t low = bound_at(c, i, at) << spare;
+	uint64_t high = bound_at(c, i, at + size) << spare;
 	uint64_t index = gpr_read(c, i->op[0].reg, size) << spare;
 
 	if ((int64_t)index < (int64_t)low || (int64_t)index > (int64_t)high)
