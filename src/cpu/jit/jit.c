@@ -362,6 +362,9 @@ static int attach(struct cpu *c, struct err *e)
 		return r;
 	}
 	kinds_prepare();
+	/* An empty entry must not match a RIP of 0 while there is no tag. */
+	for (unsigned n = 0; n < JUMP_SIZE; n++)
+		j->jump[n].tag = ~0ull;
 	j->bmi2 = __builtin_cpu_supports("bmi2");
 	j->avx = __builtin_cpu_supports("avx");
 	j->exact_flags = c->accel->exact_flags;
