@@ -20,11 +20,10 @@ void os_init(void);
 struct os_ram {
 	uint8_t *hva;
 	uint64_t size;		/* a multiple of the page size */
-	int fd;			/* memfd, close-on-exec */
 };
 
-/* Zeroed, shared, taken from the host only as it is touched.  Refuses what
- * memory and swap of the host could never hold. */
+/* Zeroed, taken from the host only as it is touched, in huge pages if it has
+ * some.  Refuses what memory and swap of the host could never hold. */
 int os_ram_alloc(struct os_ram *ram, uint64_t size, const char *name,
 		 struct err *e);
 void os_ram_free(struct os_ram *ram);

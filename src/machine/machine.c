@@ -434,7 +434,6 @@ struct machine *machine_new(const struct machine_config *cfg, struct err *e)
 	struct machine *m = xcalloc(1, sizeof(*m));
 
 	m->cfg = cfg;
-	m->ram.fd = -1;
 	if (build(m, e) < 0) {
 		machine_free(m);
 		return NULL;
