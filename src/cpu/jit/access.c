@@ -16,11 +16,12 @@ static_assert(sizeof(struct tlb_entry) == 1 << ENTRY_SHIFT, "");
 
 unsigned tr_get(struct tr *t, unsigned gpr, unsigned scratch)
 {
-	unsigned host = tr_host_of(gpr);
+	unsigned host = t->host[gpr];
 
 	if (host != H_NONE)
 		return host;
 	asm_abs(&t->k, true, OP_LOAD, scratch, tr_gpr_address(t, gpr));
+	*(scratch == TR_A ? &t->loaded : &t->loaded_b) = -1;
 	return scratch;
 }
 
@@ -42,10 +43,9 @@ bool tr_address_ok(const struct tr *t, const struct insn *i)
 }
 
 void tr_put_effective_address(struct tr *t, const struct insn *i, unsigned to,
-			      int64_t more)
+			      int64_t more, bool wide)
 {
 	struct code *k = &t->k;
-	bool wide = i->addrsize == 8;
 	unsigned base = H_NONE, index = H_NONE;
 	int64_t disp = i->disp + more;
 
@@ -60,6 +60,8 @@ void tr_put_effective_address(struct tr *t, const struct insn *i, unsigned to,
 		index = tr_get(t, i->index, TR_B);
 	if (base == H_NONE && index == H_NONE)
 		asm_load_imm(k, to, wide ? (uint64_t)disp : (uint32_t)disp);
+	else if (index == H_NONE && !disp && wide && base == to)
+		return;
 	else if (index == H_NONE && !disp && wide)
 		asm_mov(k, to, base);
 	else
@@ -87,23 +89,27 @@ static void put_slot(struct tr *t)
 	asm_imm(k, false, 4, TR_B, (TLB_SIZE - 1) << ENTRY_SHIFT);
 }
 
-/* op TR_A, [TR_B + offset of a field of the entries of this table] */
+/* A field of the entries of this table, from TR_B. */
+static int32_t entry_at(const struct tr *t, unsigned table, size_t field)
+{
+	return (int32_t)(low32(&t->c->tlb.entry[table][0]) + field);
+}
+
 static void put_with_entry(struct tr *t, unsigned opcode, unsigned table,
 			   size_t field)
 {
-	asm_mem(&t->k, true, opcode, TR_A, TR_B,
-		(int32_t)(low32(&t->c->tlb.entry[table][0]) + field));
+	asm_mem(&t->k, true, opcode, TR_A, TR_B, entry_at(t, table, field));
 }
 
 static struct cold *put_check(struct tr *t, const struct insn *i,
 			      unsigned size, enum access access,
-			      unsigned align)
+			      unsigned align, bool both)
 {
 	unsigned table = t->table | (access == ACCESS_READ ? 0 : TLB_WRITES);
 	struct code *k = &t->k;
 	struct cold *x;
 
-	t->loaded = -1;
+	tr_forget_scratch(t);
 	put_slot(t);
 	put_with_entry(t, 0x33, table, tag_offset(access));	/* xor */
 	if (align) {
@@ -116,11 +122,19 @@ static struct cold *put_check(struct tr *t, const struct insn *i,
 		x = tr_cold(t, COLD_EXEC, asm_jcc(k, CC_A, NULL));
 	}
 	x->insn = i;
-	put_with_entry(t, 0x03, table, offsetof(struct tlb_entry, host));
+	/* As an index it is not waited for by an addition. */
+	if (both)
+		asm_mem(k, true, OP_LOAD, TR_B, TR_B,
+			entry_at(t, table, offsetof(struct tlb_entry, host)));
+	else
+		put_with_entry(t, 0x03, table,
+			       offsetof(struct tlb_entry, host));
 	if (access == ACCESS_READ && !align && size > 1) {
 		x->crossing = (uint8_t)size;
 		x->itself = t->k.p;
 	}
+	t->base = TR_A;
+	t->index = both ? TR_B : H_NONE;
 	t->disp = 0;
 	return x;
 }
@@ -135,6 +149,7 @@ void tr_put_cold_crossing(struct tr *t, const struct cold *x)
 	put_with_entry(t, 0x33, t->table, tag_offset(ACCESS_READ));
 	asm_load_imm(k, TR_B, x->crossing);
 	asm_call(k, t->j->stub.crossing);
+	PUT(k, 0x45, 0x33, 0xff);			/* xor r15d, r15d */
 	PUT(k, 0x4d, 0x85, 0xf6);			/* test r14, r14 */
 	missed = asm_skip(k, CC_E);
 	asm_jmp(k, x->itself);
@@ -150,17 +165,23 @@ static const struct in_group *group_here(const struct tr *t)
 	return in->group >= 0 ? in : NULL;
 }
 
-/* Is the group's address known already?  Then TR_A is it. */
-static bool put_member(struct tr *t)
+/* Is the group's address known already?  Then t->base is it. */
+static bool put_member(struct tr *t, bool both)
 {
 	const struct in_group *in = group_here(t);
+	int *loaded = &t->loaded;
 
 	if (!in || t->group[in->group].head == t->at)
 		return false;
-	if (t->loaded != in->group)
-		asm_abs(&t->k, true, OP_LOAD, TR_A,
+	/* Two groups in turns keep a register each. */
+	if (both && t->loaded != in->group && t->loaded >= 0)
+		loaded = &t->loaded_b;
+	t->base = loaded == &t->loaded ? TR_A : TR_B;
+	t->index = H_NONE;
+	if (*loaded != in->group)
+		asm_abs(&t->k, true, OP_LOAD, t->base,
 			low32(&t->j->group[in->group]));
-	t->loaded = in->group;
+	*loaded = in->group;
 	t->disp = in->at - t->group[in->group].low;
 	return true;
 }
@@ -180,7 +201,7 @@ static void put_head(struct tr *t, const struct insn *i)
 	unsigned first = t->colds;
 
 	put_check(t, i, (unsigned)(g->high - g->low),
-		  g->write ? ACCESS_WRITE : ACCESS_READ, g->align);
+		  g->write ? ACCESS_WRITE : ACCESS_READ, g->align, false);
 	tr_cold_plain(t, first);
 	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->group[in->group]));
 	t->loaded = in->group;
@@ -188,17 +209,17 @@ static void put_head(struct tr *t, const struct insn *i)
 }
 
 struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
-			    enum access access, unsigned align)
+			    enum access access, unsigned align, bool both)
 {
-	if (put_member(t))
+	if (put_member(t, both))
 		return NULL;
 	tr_clobber_flags(t, tr_live_before(t));
-	tr_put_effective_address(t, i, TR_A, below(t));
+	tr_put_effective_address(t, i, TR_A, below(t), i->addrsize == 8);
 	if (t->mode == CODE64 && i->seg >= FS)
 		asm_abs(&t->k, true, 0x03, TR_A,
 			low32(&t->c->seg[i->seg].base));
 	if (!group_here(t))
-		return put_check(t, i, i->op[n].size, access, align);
+		return put_check(t, i, i->op[n].size, access, align, both);
 	put_head(t, i);
 	return NULL;
 }
@@ -208,7 +229,7 @@ struct cold *tr_put_stack(struct tr *t, const struct insn *i, unsigned base,
 {
 	unsigned word = t->mode == CODE64 ? 8 : 4;
 
-	if (put_member(t))
+	if (put_member(t, false))
 		return NULL;
 	tr_clobber_flags(t, tr_live_before(t));
 	disp += below(t);
@@ -217,7 +238,7 @@ struct cold *tr_put_stack(struct tr *t, const struct insn *i, unsigned base,
 	else
 		asm_rr(&t->k, word == 8, OP_LOAD, TR_A, base);
 	if (!group_here(t))
-		return put_check(t, i, word, access, 0);
+		return put_check(t, i, word, access, 0, false);
 	put_head(t, i);
 	return NULL;
 }

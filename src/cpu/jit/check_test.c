@@ -283,9 +283,9 @@ static void a_wrong_store_is_found(void **state)
 		"interpreted 0c000000", NULL
 	};
 
-	/* mov [r14], eax becomes ecx */
-	assert_found(sum, sizeof(sum), "\x41\x89\x06", "\x41\x89\x0e", 3,
-		     said);
+	/* mov [r14 + r15], eax becomes ecx */
+	assert_found(sum, sizeof(sum), "\x43\x89\x04\x3e",
+		     "\x43\x89\x0c\x3e", 4, said);
 }
 
 static void a_fault_that_only_one_raises_is_found(void **state)

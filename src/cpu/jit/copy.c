@@ -30,18 +30,18 @@ static bool high_bytes_ok(const struct insn *i)
 	return !(high && rex);
 }
 
-static bool in_memory(const struct operand *o)
+static bool in_memory(const struct tr *t, const struct operand *o)
 {
 	return o->kind == OP_GPR && o->reg < REG_AH &&
-	       tr_host_of(o->reg) == H_NONE;
+	       t->host[o->reg] == H_NONE;
 }
 
-static unsigned count_in_memory(const struct insn *i)
+static unsigned count_in_memory(const struct tr *t, const struct insn *i)
 {
 	unsigned count = 0;
 
 	for (unsigned n = 0; n < 4; n++)
-		count += in_memory(&i->op[n]);
+		count += in_memory(t, &i->op[n]);
 	return count;
 }
 
@@ -68,7 +68,7 @@ bool tr_copy_possible(const struct tr *t, const struct insn *i,
 		return false;
 	if (!high_bytes_ok(i))
 		return false;
-	if (count_in_memory(i) > (m >= 0 ? 1 : 2))
+	if (count_in_memory(t, i) > (m >= 0 ? 1 : 2))
 		return false;
 	if (m >= 0 && !tr_address_ok(t, i))
 		return false;
@@ -104,6 +104,58 @@ static bool is_written(const struct insn *i, enum kind kind, unsigned n)
 	return n == 0 || (n == 1 && kind == KIND_BOTH);
 }
 
+/* Has i's opcode a bit that says which of rm and reg is the destination? */
+static bool can_flip(const struct insn *i)
+{
+	const struct insn_row *row = insn_row_of(i);
+
+	return row->map == ONE && ((row->opcode < 0x40 && !(row->opcode & 4)) ||
+				   (row->opcode & 0xfc) == 0x88);
+}
+
+/* Is operand n as good in struct cpu as in a register?  A 32-bit result also
+ * clears the upper half, and some instructions do more with memory than with a
+ * register, or only part of it: those that write are told by name. */
+static bool as_good_in_place(const struct tr *t, const struct insn *i,
+			     enum kind kind, unsigned n)
+{
+	exec_fn f = exec_rows[i->row];
+
+	if (!in_memory(t, &i->op[n]) || kind == KIND_BIT || kind == KIND_BOTH)
+		return false;
+	if (!is_written(i, kind, n))
+		return true;
+	return i->op[n].size != 4 && kind == KIND_COPY &&
+	       (f == exec_mov || insn_how(i) & HOW_RMW);
+}
+
+/* An operand that stays in struct cpu and is named there, or -1. */
+static int find_in_place(const struct tr *t, const struct insn *i,
+			 enum kind kind)
+{
+	for (unsigned n = 0; n < 4; n++) {
+		enum place p = tr_place_of((enum operand_code)i->op[n].code);
+
+		if ((p == PLACE_RM || (p == PLACE_REG && can_flip(i) &&
+				       !in_memory(t, &i->op[!n]))) &&
+		    as_good_in_place(t, i, kind, n))
+			return (int)n;
+	}
+	return -1;
+}
+
+static void put_in_place(struct tr *t, const struct insn *i, unsigned n,
+			 struct places *p)
+{
+	if (tr_place_of((enum operand_code)i->op[n].code) == PLACE_REG) {
+		p->reg = p->rm;
+		p->flip = 2;
+	}
+	p->memory = true;
+	p->rm = H_NONE;
+	p->disp = (int32_t)tr_gpr_address(t, i->op[n].reg);
+}
+
 static bool is_read(const struct insn *i, enum kind kind, unsigned n)
 {
 	return !is_written(i, kind, n) || i->op[n].size < 4 ||
@@ -126,8 +178,9 @@ static int named_before(const struct insn *i, const struct scratch *s,
 	return -1;
 }
 
+/* in_place: an operand that needs none, or -1. */
 static void load_scratch(struct tr *t, const struct insn *i, enum kind kind,
-			 bool memory, struct scratch *s)
+			 bool memory, int in_place, struct scratch *s)
 {
 	bool loaded[16] = { false };
 
@@ -136,7 +189,7 @@ static void load_scratch(struct tr *t, const struct insn *i, enum kind kind,
 		unsigned reg = memory || s->count ? TR_B : TR_A;
 		int before;
 
-		if (!in_memory(&i->op[n]))
+		if (!in_memory(t, &i->op[n]) || (int)n == in_place)
 			continue;
 		before = named_before(i, s, n);
 		if (before >= 0)
@@ -149,6 +202,10 @@ static void load_scratch(struct tr *t, const struct insn *i, enum kind kind,
 		s->op[s->count] = (uint8_t)n;
 		s->reg[s->count++] = (uint8_t)reg;
 	}
+	if (s->count)
+		t->loaded_b = -1;
+	if (s->count && !memory)
+		t->loaded = -1;
 }
 
 static void store_scratch(struct tr *t, const struct insn *i, enum kind kind,
@@ -161,8 +218,8 @@ static void store_scratch(struct tr *t, const struct insn *i, enum kind kind,
 }
 
 /* The host register of operand n, as it is encoded. */
-static uint8_t register_of(const struct insn *i, unsigned n,
-			   const struct scratch *s)
+static uint8_t register_of(const struct tr *t, const struct insn *i,
+			   unsigned n, const struct scratch *s)
 {
 	const struct operand *o = &i->op[n];
 
@@ -173,33 +230,35 @@ static uint8_t register_of(const struct insn *i, unsigned n,
 		return o->reg;
 	if (o->reg >= REG_AH)
 		return (uint8_t)(o->reg - REG_AH + 4);
-	return (uint8_t)tr_host_of(o->reg);
+	return t->host[o->reg];
 }
 
-static void find_places(const struct insn *i, const struct scratch *s,
-			struct places *p)
+static void find_places(const struct tr *t, const struct insn *i,
+			const struct scratch *s, struct places *p)
 {
-	*p = (struct places){ .rm = H_NONE };
+	*p = (struct places){ .rm = H_NONE, .disp = t->disp };
 	for (unsigned n = 0; n < 4; n++) {
 		const struct operand *o = &i->op[n];
 
 		if (o->kind == OP_MEM) {
 			p->memory = true;
-			p->rm = TR_A;
+			p->rm = (uint8_t)t->base;
+			if (t->index != H_NONE)
+				p->index = (uint8_t)t->index;
 			continue;
 		}
 		switch (tr_place_of((enum operand_code)o->code)) {
 		case PLACE_REG:
-			p->reg = register_of(i, n, s);
+			p->reg = register_of(t, i, n, s);
 			break;
 		case PLACE_RM:
-			p->rm = register_of(i, n, s);
+			p->rm = register_of(t, i, n, s);
 			break;
 		case PLACE_VVVV:
-			p->vvvv = register_of(i, n, s);
+			p->vvvv = register_of(t, i, n, s);
 			break;
 		case PLACE_LOW:
-			p->low = register_of(i, n, s);
+			p->low = register_of(t, i, n, s);
 			break;
 		default:
 			break;
@@ -208,15 +267,17 @@ static void find_places(const struct insn *i, const struct scratch *s,
 }
 
 /* MOV with a 64-bit address instead of ModRM. */
-static void put_moffs(struct code *k, const struct insn *i)
+static void put_moffs(struct tr *t, const struct insn *i)
 {
+	struct code *k = &t->k;
 	bool store = i->op[0].kind == OP_MEM;
 
 	if (i->opsize == 2 && i->op[store].size == 2)
 		put1(k, 0x66);
-	put_rex(k, i->prefix & PREFIX_W, H_RAX, 0, TR_A, false);
+	put_rex(k, i->prefix & PREFIX_W, H_RAX,
+		t->index == H_NONE ? 0 : t->index, t->base, false);
 	put1(k, (store ? 0x88 : 0x8a) | (i->op[store].size > 1));
-	put_address(k, H_RAX, TR_A, H_NONE, 0, 0);
+	put_address(k, H_RAX, t->base, t->index, 0, t->disp);
 }
 
 /* Afterwards flags that i sets are in the host's. */
@@ -229,29 +290,29 @@ static void note_flags(struct tr *t, const struct insn *i)
 }
 
 /* Does i need the flags as they were: to read, or to leave some alone? */
-static void prepare_flags(struct tr *t, const struct insn *i)
+static bool wants_flags(const struct tr *t, const struct insn *i)
 {
 	uint32_t live = t->live[t->at];
 
-	if (tr_flags_used(i, live) ||
-	    (tr_flags_set(i) && live & ~tr_flags_set(i)))
-		tr_flags_to_host(t);
+	return tr_flags_used(i, live) ||
+	       (tr_flags_set(i) && live & ~tr_flags_set(i));
 }
 
 static void put_copy(struct tr *t, const struct insn *i, enum kind kind)
 {
 	bool memory = tr_memory_operand(i) >= 0;
+	int in_place = memory ? -1 : find_in_place(t, i, kind);
 	struct scratch s;
 	struct places p;
 
-	prepare_flags(t, i);
-	load_scratch(t, i, kind, memory, &s);
-	if (!memory && s.count)
-		t->loaded = -1;
-	find_places(i, &s, &p);
-	p.disp = t->disp;
+	if (wants_flags(t, i))
+		tr_flags_to_host(t);
+	load_scratch(t, i, kind, memory, in_place, &s);
+	find_places(t, i, &s, &p);
+	if (in_place >= 0)
+		put_in_place(t, i, (unsigned)in_place, &p);
 	if (is_moffs(i))
-		put_moffs(&t->k, i);
+		put_moffs(t, i);
 	else
 		tr_put_insn(&t->k, i, &p);
 	store_scratch(t, i, kind, &s);
@@ -268,7 +329,8 @@ bool tr_copy(struct tr *t, const struct insn *i, enum kind kind)
 	if (m >= 0)
 		x = tr_put_operand(t, i, (unsigned)m,
 				   tr_access_of(i, kind, (unsigned)m),
-				   alignment_of(i, (unsigned)m));
+				   alignment_of(i, (unsigned)m),
+				   !count_in_memory(t, i) && !wants_flags(t, i));
 	put_copy(t, i, kind);
 	tr_cold_back(t, x);
 	return true;
@@ -277,7 +339,7 @@ bool tr_copy(struct tr *t, const struct insn *i, enum kind kind)
 bool tr_lea(struct tr *t, const struct insn *i)
 {
 	const struct operand *o = &i->op[0];
-	unsigned host = tr_host_of(o->reg), to = host;
+	unsigned host = t->host[o->reg], to = host;
 
 	if (i->addrsize == 2 || o->size == 2 ||
 	    (i->prefix & PREFIX_RIP &&
@@ -286,12 +348,10 @@ bool tr_lea(struct tr *t, const struct insn *i)
 	/* The base or index may be the destination. */
 	if (host == H_NONE || i->prefix & PREFIX_RIP)
 		to = TR_A;
-	if (to == TR_A || tr_host_of(i->base & 15) == H_NONE)
-		t->loaded = -1;
-	tr_put_effective_address(t, i, to, 0);
-	/* Half of a 64-bit address is wanted: the same bits, cut off. */
-	if (o->size == 4 && i->addrsize == 8)
-		asm_mov32(&t->k, to, to);
+	if (to == TR_A || t->host[i->base & 15] == H_NONE)
+		tr_forget_scratch(t);
+	tr_put_effective_address(t, i, to, 0,
+				 i->addrsize == 8 && o->size == 8);
 	if (host == H_NONE)
 		asm_abs(&t->k, true, OP_STORE, to, tr_gpr_address(t, o->reg));
 	else if (to != host)
@@ -344,9 +404,9 @@ bool tr_divide(struct tr *t, const struct insn *i, bool is_signed)
 	if (o->size < 4 || (memory && !tr_address_ok(t, i)))
 		return false;
 	tr_clobber_flags(t, tr_live_before(t));
-	t->loaded = -1;
+	tr_forget_scratch(t);
 	if (memory)
-		tr_put_operand(t, i, 0, ACCESS_READ, 0);
+		tr_put_operand(t, i, 0, ACCESS_READ, 0, false);
 	else
 		divisor = tr_get(t, o->reg, TR_A);
 	(is_signed ? put_signed_guard : put_unsigned_guard)(t, divisor, memory,

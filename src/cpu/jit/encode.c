@@ -77,7 +77,7 @@ static void put_prefixes(struct code *k, const struct insn *i,
 		put1(k, 0xf3);
 	else if (row->prefix == PF2)
 		put1(k, 0xf2);
-	put_rex(k, i->prefix & PREFIX_W, p->reg, 0,
+	put_rex(k, i->prefix & PREFIX_W, p->reg, p->index,
 		(p->rm == H_NONE ? 0u : p->rm) | p->low, wants_rex(i));
 }
 
@@ -96,7 +96,8 @@ static void put_legacy_opcode(struct code *k, const struct insn_row *row,
 			return;
 		}
 	/* 82 is another 80, but not in 64-bit code. */
-	put1(k, row->map == ONE && row->opcode == 0x82 ? 0x80 : row->opcode);
+	put1(k, row->map == ONE && row->opcode == 0x82 ? 0x80
+						       : row->opcode ^ p->flip);
 }
 
 static void put_vex(struct code *k, const struct insn *i,
@@ -106,7 +107,8 @@ static void put_vex(struct code *k, const struct insn *i,
 				      [PF2] = 3 };
 
 	put1(k, 0xc4);
-	put1(k, (p->reg & 8 ? 0 : 0x80) | 0x40 | (p->rm & 8 ? 0 : 0x20) |
+	put1(k, (p->reg & 8 ? 0 : 0x80) | (p->index & 8 ? 0 : 0x40) |
+			(p->rm & 8 && p->rm != H_NONE ? 0 : 0x20) |
 			(unsigned)(row->map - V1 + 1));
 	put1(k, (i->prefix & PREFIX_W ? 0x80 : 0) | (~p->vvvv & 15u) << 3 |
 			(i->prefix & PREFIX_L ? 4 : 0) | pp[row->prefix]);
@@ -178,7 +180,8 @@ void tr_put_insn(struct code *k, const struct insn *i, const struct places *p)
 		unsigned reg = reg_operand ? p->reg & 7u : i->modrm >> 3 & 7u;
 
 		if (p->memory)
-			put_address(k, reg, p->rm, H_NONE, 0, p->disp);
+			put_address(k, reg, p->rm, p->index ? p->index : H_NONE,
+				    0, p->disp);
 		else if (p->rm == H_NONE)
 			put1(k, i->modrm);
 		else

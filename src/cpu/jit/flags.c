@@ -63,15 +63,18 @@ uint32_t tr_flags_set(const struct insn *i)
 
 /* ---- liveness ---- */
 
-static bool is_direct_jump(enum kind k)
+static bool has_target(enum kind k)
 {
-	return k == KIND_JMP || k == KIND_JCC;
+	return k == KIND_JMP || k == KIND_JCC || k == KIND_CALL;
 }
 
-/* Offset in the page, from its start, of a direct jump's target. */
-static int64_t target_of(const struct insn *i, int64_t end)
+/* Does i go on for certain at a place of the page after it? */
+static bool goes_forward(const struct tr *t, const struct insn *i, int64_t end)
 {
-	return end + i->imm;
+	enum kind k = kind_of(i);
+
+	return (k == KIND_JMP || k == KIND_CALL) && tr_flow_ok(t, i) &&
+	       i->imm >= 0 && end + i->imm < (int64_t)PAGE_SIZE;
 }
 
 /* The code from p on, of `len` bytes, bears on the block: it must be dropped
@@ -111,8 +114,8 @@ uint32_t tr_live_at(const struct tr *t, int32_t target)
 		if (!open)
 			return live;
 		p += i.len;
-		if (kind_of(&i) == KIND_JMP && t->flat && i.imm >= 0 &&
-		    target_of(&i, p - t->page) < (int64_t)PAGE_SIZE)
+		i.end = (uint16_t)(p - t->page);
+		if (goes_forward(t, &i, i.end))
 			p += i.imm;
 		else if (insn_how(&i) & HOW_END)
 			break;
@@ -130,11 +133,11 @@ static uint32_t live_after(const struct tr *t, unsigned n, uint32_t next)
 		return FLAGS_ARITH;
 	if (!(insn_how(i) & HOW_END))
 		return next;
-	if (!t->flat || !is_direct_jump(k))
+	if (!has_target(k) || !tr_flow_ok(t, i))
 		return FLAGS_ARITH;
 	if (t->follow[n])
 		return tr_live_at(t, i->end) | next;
-	target = target_of(i, i->end);
+	target = (int64_t)i->end + i->imm;
 	if (target < 0 || target >= (int64_t)PAGE_SIZE)
 		return FLAGS_ARITH;
 	return tr_live_at(t, (int32_t)target) | (k == KIND_JCC ? next : 0);
@@ -186,6 +189,7 @@ void tr_put_save_flags(struct tr *t)
 {
 	struct code *k = &t->k;
 
+	t->loaded_b = -1;
 	asm_mov(k, TR_B, H_RAX);
 	put1(k, 0x9f);					/* lahf */
 	put1(k, 0x88);					/* mov [arith], ah */
@@ -200,6 +204,7 @@ void tr_put_load_flags(struct tr *t)
 {
 	struct code *k = &t->k;
 
+	t->loaded_b = -1;
 	asm_mov(k, TR_B, H_RAX);
 	put1(k, 0x8a);					/* mov al, [of] */
 	put_absolute(k, 0, low32(&t->c->of));

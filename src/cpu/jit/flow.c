@@ -91,23 +91,23 @@ static int32_t entry_at(const struct tr *t, size_t field)
 	return (int32_t)(low32(t->j->jump) + field);
 }
 
-/* TR_B = offset in j->jump of TR_A's entry. */
+/* TR_B = offset in j->jump of TR_A's entry, as jit.c's jump_entry(). */
 static void put_hash(struct tr *t)
 {
 	struct code *k = &t->k;
 
-	if (t->j->bmi2) {
-		asm_rorx(k, false, TR_B, TR_A, PAGE_BITS);
+	if (t->j->crc) {
+		asm_abs(k, false, OP_LOAD, TR_B, low32(&t->c->port.tag));
+		PUT(k, 0xf2, 0x4d, 0x0f, 0x38, 0xf1, 0xfe); /* crc32 r15, r14 */
 	} else {
 		asm_mov32(k, TR_B, TR_A);
-		asm_shift(k, false, 5, TR_B, PAGE_BITS);
+		asm_shift(k, false, 5, TR_B, JUMP_SHIFT);
+		asm_rr(k, false, 0x33, TR_B, TR_A);		/* xor */
+		asm_abs(k, false, 0x33, TR_B, low32(&t->c->port.tag));
+		asm_shift(k, false, 4, TR_B, 5);
 	}
-	asm_rr(k, false, 0x33, TR_B, TR_A);			/* xor */
-	asm_abs(k, false, 0x33, TR_B, low32(&t->j->jump_salt));
-	asm_imm(k, false, 4, TR_B, JUMP_SIZE - 1);
-	asm_shift(k, false, 4, TR_B, 5);
+	asm_imm(k, false, 4, TR_B, JUMP_OFFSETS);
 }
-static_assert(sizeof(struct jump_entry) == 1 << 5, "shift of put_hash");
 
 static void put_lookup_checks(struct tr *t, enum cold_kind miss)
 {
@@ -119,15 +119,28 @@ static void put_lookup_checks(struct tr *t, enum cold_kind miss)
 	put_hash(t);
 	asm_mem(k, true, 0x3b, TR_A, TR_B,
 		entry_at(t, offsetof(struct jump_entry, rip)));
-	x = tr_cold(t, miss, asm_jcc(k, CC_NE, NULL));
+	x = tr_cold(t, COLD_SECOND, asm_jcc(k, CC_NE, NULL));
 	x->insn = i;
+	x->miss = miss;
+	x->back = k->p;
 	asm_abs(k, true, OP_LOAD, TR_A, low32(&t->c->port));
 	asm_mem(k, true, 0x3b, TR_A, TR_B,
 		entry_at(t, offsetof(struct jump_entry, tag)));
-	x = tr_cold(t, miss == COLD_EXEC_END ? miss : COLD_RELOAD,
-		    asm_jcc(k, CC_NE, NULL));
+	x = tr_cold(t, COLD_RELOAD, asm_jcc(k, CC_NE, NULL));
 	x->insn = i;
 	x->miss = miss;
+}
+
+/* page_rip = TR_A.  Most often it is already; then a store would only make the
+ * next call, which computes its return address from it, wait. */
+static void put_page_rip(struct tr *t)
+{
+	uint8_t *same;
+
+	asm_abs(&t->k, true, 0x3b, TR_A, low32(&t->j->page_rip));
+	same = asm_skip(&t->k, CC_E);
+	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->page_rip));
+	asm_skip_to_here(&t->k, same);
 }
 
 /* The jump or call through the entry found; the stack pointer moves by sp. */
@@ -137,7 +150,7 @@ static void put_go(struct tr *t, int32_t sp, bool call)
 
 	asm_mem(k, true, OP_LOAD, TR_A, TR_B,
 		entry_at(t, offsetof(struct jump_entry, page_rip)));
-	asm_abs(k, true, OP_STORE, TR_A, low32(&t->j->page_rip));
+	put_page_rip(t);
 	if (sp)
 		asm_lea(k, is_wide(t), H_R13, H_R13, H_NONE, 0, sp);
 	put_rex(k, false, 0, 0, TR_B, false);
@@ -174,12 +187,20 @@ static void put_goto(struct tr *t, int32_t target, uint32_t live, bool poll)
 	}
 	if (poll)
 		tr_put_poll(t, target, live);
+	if (t->lent && target == (int32_t)start_of(&t->insn[0])) {
+		asm_jmp(&t->k, t->again);
+		return;
+	}
 	add_exit(t, asm_jmp(&t->k, NULL), target, live);
 }
 
 void tr_put_goto(struct tr *t, int32_t target)
 {
-	put_goto(t, target, t->live[t->at], false);
+	/* A call's are those the called code reads. */
+	uint32_t live = kind_of(tr_insn(t)) == KIND_CALL ? FLAGS_ARITH
+							 : t->live[t->at];
+
+	put_goto(t, target, live, false);
 }
 
 /* ---- conditional jumps ---- */
@@ -242,7 +263,7 @@ static void put_jcc(struct tr *t, const struct insn *i)
 
 /* ---- calls and returns ---- */
 
-/* Store the return address below the stack pointer, which stays. */
+/* Store the return address below the stack pointer, which stays; TR_B is it. */
 static void put_return_address(struct tr *t, const struct insn *i)
 {
 	struct cold *x;
@@ -256,8 +277,8 @@ static void put_return_address(struct tr *t, const struct insn *i)
 	asm_mem(&t->k, is_wide(t), OP_STORE, TR_B, TR_A, t->disp);
 }
 
-/* The frame of a call; destroys TR_A. */
-static void put_open_call(struct tr *t, const struct insn *i)
+/* The frame of a call that returns to TR_B, but for the host's own part. */
+static void put_open_call(struct tr *t)
 {
 	struct code *k = &t->k;
 	struct cold *x;
@@ -267,33 +288,30 @@ static void put_open_call(struct tr *t, const struct insn *i)
 	put_absolute(k, H_RSP, low32(&t->j->rsp_limit));
 	x = tr_cold(t, COLD_DEEP, asm_jcc(k, CC_B, NULL));
 	x->back = k->p;
-	asm_abs(k, true, OP_LOAD, TR_A, low32(&t->j->page_rip));
-	PUT(k, 0x41, 0x56);				/* push r14 */
-	asm_lea(k, is_wide(t), TR_A, TR_A, H_NONE, 0, i->end);
-	PUT(k, 0x41, 0x56, 0x41, 0x56);
+	PUT(k, 0x41, 0x57);				/* push r15 */
 }
 
-/* Where the call returns to: the block goes on there. */
-static void put_landing(struct tr *t)
+/* Where the call returns to: the block goes on there.  TR_A is the RIP. */
+static void put_landing(struct tr *t, const struct insn *i)
 {
 	struct code *k = &t->k;
 
-	asm_lea(k, true, H_RSP, H_RSP, H_NONE, 0, 16);
-	put1(k, 0x8f);					/* pop [] */
-	put_absolute(k, 0, low32(&t->j->page_rip));
+	PUT(k, 0x41, 0x5f);				/* pop r15 */
+	asm_lea(k, is_wide(t), TR_A, TR_A, H_NONE, 0, -(int32_t)i->end);
+	put_page_rip(t);
 	t->host_ok = false;
 	t->cpu_ok = true;
 	t->vectors = 0;
-	t->loaded = -1;
+	tr_forget_scratch(t);
 }
 
-/* To the RIP in TR_A. */
+/* To the RIP in TR_A, back to that in TR_B. */
 static void put_far_call(struct tr *t, const struct insn *i)
 {
+	put_open_call(t);
 	put_lookup_checks(t, COLD_CALL_MISS);
-	put_open_call(t, i);
 	put_go(t, -i->opsize, true);
-	put_landing(t);
+	put_landing(t, i);
 }
 
 /* Within the page. */
@@ -302,11 +320,11 @@ static void put_near_call(struct tr *t, const struct insn *i, int32_t target)
 	uint32_t live = t->live[t->at];
 
 	tr_put_poll(t, target, live);	/* returns do not look */
-	put_open_call(t, i);
+	put_open_call(t);
 	put1(&t->k, 0xe8);
 	put4(&t->k, 0);
 	add_exit(t, t->k.p - 4, target, live);
-	put_landing(t);
+	put_landing(t, i);
 }
 
 static void put_call(struct tr *t, const struct insn *i)
@@ -328,7 +346,7 @@ static void put_call(struct tr *t, const struct insn *i)
 static void put_indirect_target(struct tr *t, const struct insn *i)
 {
 	if (i->op[0].kind == OP_MEM) {
-		struct cold *x = tr_put_operand(t, i, 0, ACCESS_READ, 0);
+		struct cold *x = tr_put_operand(t, i, 0, ACCESS_READ, 0, false);
 
 		x->kind = COLD_EXEC_END;
 		asm_mem(&t->k, is_wide(t), OP_LOAD, TR_A, TR_A, 0);
@@ -348,9 +366,14 @@ static void put_call_near(struct tr *t, const struct insn *i)
 	put_far_call(t, i);
 }
 
+/* What RET adds to the stack pointer. */
+static int32_t ret_bytes(const struct insn *i)
+{
+	return i->opsize + (i->op[0].kind == OP_IMM ? (uint16_t)i->imm : 0);
+}
+
 static void put_ret(struct tr *t, const struct insn *i)
 {
-	int32_t arguments = i->op[0].kind == OP_IMM ? (uint16_t)i->imm : 0;
 	struct cold *x;
 
 	tr_clobber_flags(t, FLAGS_ARITH);
@@ -361,8 +384,9 @@ static void put_ret(struct tr *t, const struct insn *i)
 	asm_mem(&t->k, true, 0x3b, TR_A, H_RSP, TR_FRAME_RIP);
 	x = tr_cold(t, COLD_RETURN, asm_jcc(&t->k, CC_NE, NULL));
 	x->insn = i;
-	x->target = i->opsize + arguments;
-	asm_lea(&t->k, is_wide(t), H_R13, H_R13, H_NONE, 0, x->target);
+	x->target = t->sp_ahead;
+	t->sp_ahead += ret_bytes(i);
+	tr_settle_sp(t);
 	put1(&t->k, 0xc3);
 }
 
@@ -424,6 +448,7 @@ static void put_call_miss(struct tr *t, const struct cold *x)
 {
 	struct code *k = &t->k;
 
+	PUT(k, 0x41, 0x5f);				/* pop r15 */
 	if (is_wide(t)) {
 		asm_mov(k, TR_B, TR_A);
 		asm_shift(k, true, 4, TR_B, 16);
@@ -436,16 +461,46 @@ static void put_call_miss(struct tr *t, const struct cold *x)
 	asm_jmp(k, t->j->stub.leave_rip);
 }
 
+/* Neither of its entries has the RIP in TR_A. */
+static void put_miss(struct tr *t, const struct cold *x)
+{
+	switch (x->miss) {
+	case COLD_EXEC_END:
+		tr_cold(t, COLD_EXEC_END, asm_jmp(&t->k, NULL))->insn =
+			x->insn;
+		break;
+	case COLD_CALL_MISS:
+		put_call_miss(t, x);
+		break;
+	default:
+		asm_jmp(&t->k, t->j->stub.leave_rip);
+		break;
+	}
+}
+
 void tr_put_cold_flow(struct tr *t, struct cold *x)
 {
 	struct code *k = &t->k;
 
 	switch (x->kind) {
+	case COLD_SECOND:
+		asm_imm(k, false, 6, TR_B, sizeof(struct jump_entry));
+		asm_mem(k, true, 0x3b, TR_A, TR_B,
+			entry_at(t, offsetof(struct jump_entry, rip)));
+		asm_jcc(k, CC_E, x->back);
+		put_miss(t, x);
+		break;
 	case COLD_EXIT:
+		if (t->lent) {
+			tr_put_lent_back(t);
+			x->exit->site = asm_jmp(k, NULL);
+			asm_patch(x->exit->site, k->p);
+		}
 		x->exit->stub = k->p;
 		put_leave(t, x);
 		break;
 	case COLD_EVENT:
+		tr_put_lent_back(t);
 		put_leave(t, x);
 		break;
 	case COLD_STEP:
@@ -453,6 +508,7 @@ void tr_put_cold_flow(struct tr *t, struct cold *x)
 		put_leave(t, x);
 		break;
 	case COLD_LOOKUP:
+		tr_put_lent_back(t);
 		t->host_ok = x->flags == FLAGS_HOST;
 		t->cpu_ok = x->flags == FLAGS_CPU;
 		tr_flags_to_cpu(t, FLAGS_ARITH);
@@ -468,18 +524,14 @@ void tr_put_cold_flow(struct tr *t, struct cold *x)
 		t->host_ok = false;
 		t->cpu_ok = true;
 		t->at = (unsigned)(x->insn - t->insn);
-		put_lookup(t, COLD_EXEC_END, x->target);
+		t->sp_ahead = x->target;
+		tr_settle_sp(t);
+		put_lookup(t, COLD_EXEC_END, ret_bytes(x->insn));
 		break;
-	case COLD_RELOAD:
+	default:	/* COLD_RELOAD */
 		asm_mem(k, true, OP_LOAD, TR_A, TR_B,
 			entry_at(t, offsetof(struct jump_entry, rip)));
-		/* fallthrough */
-	default:
-		if (x->kind == COLD_CALL_MISS || (x->kind == COLD_RELOAD &&
-						  x->miss == COLD_CALL_MISS))
-			put_call_miss(t, x);
-		else
-			asm_jmp(k, t->j->stub.leave_rip);
+		put_miss(t, x);
 		break;
 	}
 }

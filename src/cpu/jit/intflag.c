@@ -19,7 +19,7 @@ static struct cold *put_check_cpl(struct tr *t, const struct insn *i)
 	asm_cmp8_abs(&t->k, low32(&t->c->cpl), 0);
 	x = tr_cold(t, COLD_EXEC, asm_jcc(&t->k, CC_NE, NULL));
 	x->insn = i;
-	t->loaded = -1;
+	tr_forget_scratch(t);
 	return x;
 }
 

@@ -12,7 +12,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <xmmintrin.h>
+#include <nmmintrin.h>
 
 #include "base/alloc.h"
 #include "base/log.h"
@@ -70,12 +70,6 @@ static uint32_t tag_of(struct cpu *c, unsigned key)
 		*t = (struct jit_tag){ c->map_epoch, epoch, key,
 				       ++j->tag_counter };
 	return t->tag;
-}
-
-static void set_tag(struct cpu *c, uint32_t tag)
-{
-	c->port.tag = tag;
-	c->jit->jump_salt = jit_jump_salt(tag);
 }
 
 /* Host address of the code at rip; NULL outside RAM.  Raises what fetching
@@ -177,20 +171,36 @@ static bool leads_to(const struct jit_exit *x, const struct jit_block *b)
 	       (uintptr_t)b->hva == page + x->target;
 }
 
+static __attribute__((target("sse4.2"))) uint32_t crc(uint32_t from, uint64_t v)
+{
+	return (uint32_t)_mm_crc32_u64(from, v);
+}
+
 /* As flow.c's code finds it. */
 static struct jump_entry *jump_entry(const struct cpu *c)
 {
 	struct jit *j = c->jit;
+	uint32_t at = j->crc ? crc(c->port.tag, c->rip)
+			     : ((uint32_t)c->rip ^
+				(uint32_t)c->rip >> JUMP_SHIFT ^ c->port.tag)
+				       * (uint32_t)sizeof(struct jump_entry);
 
-	return &j->jump[(c->rip ^ c->rip >> PAGE_BITS ^ j->jump_salt) &
-			(JUMP_SIZE - 1)];
+	return &j->jump[(at & JUMP_OFFSETS) / sizeof(struct jump_entry)];
 }
 
+static struct jump_entry *neighbour(struct jit *j, struct jump_entry *e)
+{
+	return &j->jump[(size_t)(e - j->jump) ^ 1];
+}
+
+/* What was there moves over, so that no RIP is in both. */
 static void enter_jump(struct cpu *c, const struct jit_block *b)
 {
 	struct jit *j = c->jit;
 	struct jump_entry *e = jump_entry(c);
 
+	if (e->rip != c->rip)
+		*neighbour(j, e) = *e;
 	if (e->rip != c->rip || e->tag >> 32 != c->port.tag)
 		j->stats.misses++;
 	*e = (struct jump_entry){
@@ -238,8 +248,10 @@ struct jit_exit *jit_enter(struct cpu *c, const uint8_t *code)
 static const uint8_t *code_known(struct cpu *c, unsigned key)
 {
 	struct jit *j = c->jit;
-	const struct jump_entry *e = jump_entry(c);
+	struct jump_entry *e = jump_entry(c);
 
+	if (e->rip != c->rip)
+		e = neighbour(j, e);
 	if (!(key & KEY_FLAT) || e->rip != c->rip ||
 	    e->tag != (uint64_t)c->port.tag << 32)
 		return NULL;
@@ -266,7 +278,7 @@ static const uint8_t *code_for(struct cpu *c, unsigned key,
 	} else if (last && epoch == j->code_epoch && leads_to(last, b)) {
 		jit_link(j, last, b);
 	} else if (!(key & KEY_PLAIN)) {
-		set_tag(c, tag_of(c, key));	/* b may have made room */
+		c->port.tag = tag_of(c, key);	/* b may have made room */
 		enter_jump(c, b);
 	}
 	return jit_run_address(j, b->entry_cpu);
@@ -284,7 +296,7 @@ static bool run(struct cpu *c)
 		uint32_t epoch = j->code_epoch;
 		const uint8_t *code = NULL;
 
-		set_tag(c, j->apart ? 0 : tag_of(c, key));
+		c->port.tag = j->apart ? 0 : tag_of(c, key);
 		if (!last && !j->apart)
 			code = code_known(c, key);
 		if (!code)
@@ -292,7 +304,7 @@ static bool run(struct cpu *c)
 		if (!code)
 			return false;
 		if (!j->apart && epoch != j->code_epoch)
-			set_tag(c, tag_of(c, key));
+			c->port.tag = tag_of(c, key);
 		last = likely(!j->check) ? jit_enter(c, code)
 					 : check_enter(c, code);
 		if (unlikely(j->step)) {
@@ -367,6 +379,7 @@ static int attach(struct cpu *c, struct err *e)
 		j->jump[n].tag = ~0ull;
 	j->bmi2 = __builtin_cpu_supports("bmi2");
 	j->avx = __builtin_cpu_supports("avx");
+	j->crc = __builtin_cpu_supports("sse4.2");
 	j->exact_flags = c->accel->exact_flags;
 	j->host_mxcsr = _mm_getcsr() & ~MXCSR_FLAGS;
 	j->hot = j->mem.write;

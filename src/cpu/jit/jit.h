@@ -70,7 +70,8 @@ struct jit_block {
 	struct jit_exit exit[];
 };
 
-/* Targets of indirect jumps and jumps between pages, by RIP. */
+/* Targets of indirect jumps and jumps between pages, by RIP: in one of two
+ * neighbours. */
 struct jump_entry {
 	uint64_t rip;
 	uint64_t page_rip;		/* of rip's page */
@@ -82,6 +83,12 @@ struct jump_entry {
 
 #define JUMP_BITS	13
 #define JUMP_SIZE	(1u << JUMP_BITS)
+/* Which entry a RIP has depends on the tag, for the kernel's RIPs are the same
+ * in each address space, but not their tags.  An entry's offset in the table
+ * is a CRC of the RIP that starts from the tag; on a host without that
+ * instruction (RIP ^ RIP >> JUMP_SHIFT ^ tag) * 32; cut to JUMP_OFFSETS. */
+#define JUMP_SHIFT	PAGE_BITS
+#define JUMP_OFFSETS	((JUMP_SIZE - 1) * (uint32_t)sizeof(struct jump_entry))
 
 /* Routines that all blocks call, in code memory (stubs.c). */
 struct jit_stubs {
@@ -108,12 +115,11 @@ struct jit {
 	uint64_t host_rsp;	/* of enter's frame */
 	uint64_t rsp_limit;	/* calls below it forget where to return */
 	uint64_t scratch;
-	uint32_t jump_salt;	/* of the tag: see jit_jump_salt() */
 	uint64_t group[JIT_GROUPS];	/* host addresses (group.c) */
 	uint32_t host_mxcsr;	/* C's */
 	uint8_t step;		/* the instruction at rip is to be stepped */
 	uint8_t vectors;	/* VEC_ bits: the guest's are in the host's */
-	uint8_t crossed[32] __attribute__((aligned(32)));
+	uint64_t crossed[8] __attribute__((aligned(64)));
 	struct jump_entry jump[JUMP_SIZE];
 	/* ---- the rest ---- */
 	struct codemem mem;
@@ -135,7 +141,7 @@ struct jit {
 	struct jit_stats stats;
 	struct jit_ops *ops;	/* -d op_stats; else NULL */
 	struct check *check;	/* of check=N, or NULL (check.h) */
-	bool bmi2, avx;		/* the host has it */
+	bool bmi2, avx, crc;	/* the host has it */
 	bool apart;		/* blocks always come back to C */
 	bool exact_flags;
 };
@@ -143,13 +149,6 @@ struct jit {
 #define VEC_SSE	1u		/* vector registers are in the host's ... */
 #define VEC_AVX	2u		/* ... and AVX instructions may run */
 #define VEC_UPPER	4u		/* upper halves were not all 0 when loaded */
-
-/* Which entries of jump[] a tag has: the kernel's RIPs are the same in each
- * address space, but not their tags. */
-static inline uint32_t jit_jump_salt(uint32_t tag)
-{
-	return tag * 0x9e3779b1u >> (32 - JUMP_BITS);
-}
 
 static inline uint32_t low32(const void *p)
 {

@@ -456,7 +456,7 @@ static void flags_are_live_once_the_code_that_reads_them_is_there(void **state)
 
 /* ---- 64-bit snippets on both engines ---- */
 
-static const struct { const char *name; uint8_t len; uint8_t code[16]; }
+static const struct { const char *name; uint8_t len; uint8_t code[40]; }
 snippets[] = {
 #define S(name, ...) { name, sizeof((uint8_t[]){ __VA_ARGS__ }), { __VA_ARGS__ } }
 	S("add r13, r14", 0x4d, 0x01, 0xf5),
@@ -506,6 +506,22 @@ snippets[] = {
 	S("dec r15; jnz", 0x49, 0xff, 0xcf, 0x75, 0xfb),
 	S("call; pop r13", 0xe8, 0x00, 0x00, 0x00, 0x00, 0x41, 0x5d),
 	S("leave with rbp in r13's page", 0x4c, 0x89, 0xed, 0xc9),
+	/* Loops, where they are in host registers. */
+	S("mov r15d, 600; add rax, [r13]; add r13, 8; xor r14, rax; "
+	  "mov [r13], r14b; dec r15; jnz",
+	  0x41, 0xbf, 0x58, 0x02, 0x00, 0x00, 0x49, 0x03, 0x45, 0x00, 0x49,
+	  0x83, 0xc5, 0x08, 0x49, 0x31, 0xc6, 0x45, 0x88, 0x75, 0x00, 0x49,
+	  0xff, 0xcf, 0x75, 0xec),
+	S("mov r15d, 50; add r14, r15; dec r15; cmp r15, 7; je; "
+	  "test r15, r15; jnz",
+	  0x41, 0xbf, 0x32, 0x00, 0x00, 0x00, 0x4d, 0x01, 0xfe, 0x49, 0xff,
+	  0xcf, 0x49, 0x83, 0xff, 0x07, 0x74, 0x05, 0x4d, 0x85, 0xff, 0x75,
+	  0xef),
+	S("mov r15d, 20; mov rax, r15; xor edx, edx; not rdx; idiv r14; "
+	  "add rsi, rax; dec r15; jnz",
+	  0x41, 0xbf, 0x14, 0x00, 0x00, 0x00, 0x4c, 0x89, 0xf8, 0x31, 0xd2,
+	  0x48, 0xf7, 0xd2, 0x49, 0xf7, 0xfe, 0x48, 0x01, 0xc6, 0x49, 0xff,
+	  0xcf, 0x75, 0xed),
 #undef S
 };
 
@@ -594,6 +610,25 @@ static void a_return_to_a_forged_address_stays_in_the_guest(void **state)
 	vm_free(vm);
 }
 
+/* What takes most cold code, as often as a block may have it. */
+static void a_block_of_indirect_calls_fits(void **state)
+{
+	struct test_vm *vm = vm_jit(0);
+	uint32_t at = CODE + 0x800;
+	static const uint8_t start[] = { 0xbb, 0x00, 0x80, 0, 0 };
+	static const uint8_t end[] = { END };
+
+	VM_LOAD(vm, CODE, start);		/* mov ebx, COUNT */
+	for (unsigned n = 0; n < 200; n++)
+		vm_load(vm, CODE + 5 + 2 * n, "\xff\x13", 2); /* call [ebx] */
+	VM_LOAD(vm, CODE + 5 + 2 * 200, end);
+	vm_load(vm, COUNT, &at, 4);
+	vm_load(vm, at, "\x40\xc3", 2);		/* inc eax; ret */
+	run(vm, 0);
+	assert_int_equal(vm_cpu(vm, 0)->gpr[RAX], 200);
+	vm_free(vm);
+}
+
 /* Functions that call the next one twice run for 2^44 returns. */
 static void a_tree_of_forward_calls_notices_events(void **state)
 {
@@ -635,4 +670,5 @@ TEST_MAIN("jit", TEST(blocks_of_a_loop_are_linked),
 	  TEST(flags_are_live_once_the_code_that_reads_them_is_there),
 	  TEST(registers_in_memory_are_like_the_others),
 	  TEST(a_return_to_a_forged_address_stays_in_the_guest),
+	  TEST(a_block_of_indirect_calls_fits),
 	  TEST(a_tree_of_forward_calls_notices_events))

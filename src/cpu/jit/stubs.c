@@ -18,6 +18,9 @@
 #define CALLS_BYTES	(256 * 1024)
 #define NO_RIP		(1ull << 63)	/* not canonical */
 
+/* The most that a copied instruction reads at once: a YMM register. */
+#define READ_MAX	32
+
 /* ---- what C does for them ---- */
 
 /* True: leave translated code. */
@@ -36,30 +39,29 @@ static bool run_exec(struct cpu *c, const struct insn *i)
 }
 
 /* A read of [a, a + size) in two pages that the TLB knows: its bytes together,
- * else NULL.  The vector registers are the guest's: C must not touch them. */
+ * else NULL.  The vector registers are the guest's: C must not touch them.  As
+ * many bytes as can be wanted are copied from either side of the border. */
 static __attribute__((target("general-regs-only"))) const uint8_t *
 read_crossing(struct cpu *c, gva_t a, uint64_t size)
 {
 	const struct tlb_entry *table = c->tlb.entry[c->tlb_index];
 	gva_t next = (a & PAGE_MASK) + PAGE_SIZE;
 	const struct tlb_entry *e[2] = { &table[tlb_slot(a)] };
-	uint8_t *to = c->jit->crossed;
-	const uint8_t *from;
-	uint64_t first = next - a;
+	uint64_t *to = c->jit->crossed, first = next - a;
+	const uint64_t *low, *high;
 
 	e[1] = &table[tlb_slot(next)];
 	/* Past 4 GiB is past the limit outside 64-bit code. */
 	if (first >= size || (c->mode != CODE64 && next >> 32) ||
 	    (a ^ e[0]->read) >= PAGE_SIZE || e[1]->read != next)
 		return NULL;
-	size -= first;
-	from = (const uint8_t *)(e[0]->host + (a ^ e[0]->read));
-	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(first)
-		     : : "memory");
-	from = (const uint8_t *)e[1]->host;
-	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size)
-		     : : "memory");
-	return c->jit->crossed;
+	low = (const uint64_t *)(e[0]->host + PAGE_SIZE - READ_MAX);
+	high = (const uint64_t *)e[1]->host;
+	for (unsigned n = 0; n < READ_MAX / 8; n++) {
+		to[n] = low[n];
+		to[n + READ_MAX / 8] = high[n];
+	}
+	return (const uint8_t *)to + READ_MAX - first;
 }
 
 /* ---- pieces ---- */
@@ -67,9 +69,9 @@ read_crossing(struct cpu *c, gva_t a, uint64_t size)
 static void put_spill(struct code *k, struct cpu *c, bool load)
 {
 	for (unsigned r = 0; r < 16; r++)
-		if (tr_host_of(r) != H_NONE)
+		if (tr_home_of(r) != H_NONE)
 			asm_abs(k, true, load ? OP_LOAD : OP_STORE,
-				tr_host_of(r), low32(&c->gpr[r]));
+				tr_home_of(r), low32(&c->gpr[r]));
 }
 
 static void put_call_c(struct code *k, const void *fn)

@@ -32,6 +32,7 @@ enum cold_kind {
 	COLD_EVENT,	/* leave at a place of the page */
 	COLD_STEP,	/* leave to have the instruction there stepped */
 	COLD_LOOKUP,	/* a jump to another page */
+	COLD_SECOND,	/* look for the RIP in the neighbour too */
 	COLD_RELOAD,	/* lookup found the RIP with a wrong tag */
 	COLD_MISS,	/* leave for the RIP in TR_A */
 	COLD_CALL_MISS,	/* the same after a call's push */
@@ -52,7 +53,7 @@ struct cold {
 	 * instruction itself is; else 0. */
 	uint8_t crossing;
 	const uint8_t *itself;
-	unsigned miss;		/* COLD_RELOAD: the enum cold_kind to go on as */
+	unsigned miss;		/* of lookups: the enum cold_kind to go on as */
 	uint8_t why;		/* enum op_why of what runs insn */
 	uint8_t at;		/* the instruction it belongs to */
 	uint8_t *code;
@@ -61,10 +62,11 @@ struct cold {
 #define INSN_LEN_MAX 15
 
 /* A call's frame on the host's stack: the host's return address, the guest's
- * return RIP twice, page_rip of the caller. */
+ * return RIP. */
 #define TR_FRAME_RIP 8
 
-#define TR_COLD_MAX (JIT_INSNS_MAX * 5)
+/* An indirect call has most. */
+#define TR_COLD_MAX (JIT_INSNS_MAX * 8)
 
 /* A stretch of memory that several instructions access (group.c). */
 struct group {
@@ -91,6 +93,14 @@ struct tr {
 	const uint8_t *avail_end;	/* of what may be read */
 	unsigned count;
 	struct insn insn[JIT_INSNS_MAX];
+	bool loop;			/* all of it is one (loop.c) */
+	const uint8_t *again;		/* where it goes on from its end */
+	unsigned lent;
+	struct {
+		uint8_t guest;		/* R13, R14 or R15 ... */
+		uint8_t host;		/* ... is in this register ... */
+	} lend[3];			/* ... of a guest register not used */
+	uint8_t host[16];		/* where guest registers are, or H_NONE */
 	/* Conditional jump n goes on, when taken, with instruction n + 1: a
 	 * small loop is there several times. */
 	bool follow[JIT_INSNS_MAX];
@@ -105,8 +115,13 @@ struct tr {
 	unsigned poll_after;		/* events are looked at after it */
 	const struct insn *last_of;	/* what tr_keep() kept last, as what */
 	struct insn *last_kept;
-	int loaded;			/* group whose address TR_A holds, -1 */
-	int32_t disp;			/* of the operand from TR_A */
+	/* Groups whose addresses TR_A and TR_B hold, -1: none. */
+	int loaded, loaded_b;
+	/* The operand is at base (TR_A or TR_B) + index (TR_B or H_NONE) +
+	 * disp. */
+	unsigned base, index;
+	int32_t disp;
+	int32_t sp_ahead;		/* the guest's RSP is H_R13 + that */
 	unsigned colds;
 	struct cold cold[TR_COLD_MAX];
 	/* Where the block's parts begin, for codelog.c. */
@@ -139,7 +154,9 @@ void tr_flags_to_cpu(struct tr *t, uint32_t live);
 /* Where the operands of an instruction go. */
 struct places {
 	uint8_t reg, rm, vvvv, low;	/* enum host_reg; low: in the opcode */
-	bool memory;			/* rm is the base of the operand */
+	bool memory;			/* rm is the base of the operand ... */
+	uint8_t index;			/* ... and that its index, if not 0 */
+	uint8_t flip;			/* XORed with the opcode */
 	int32_t disp;
 };
 
@@ -150,11 +167,17 @@ enum place tr_place_of(enum operand_code code);
 void tr_put_insn(struct code *k, const struct insn *i,
 		 const struct places *p);
 
-static inline unsigned tr_host_of(unsigned gpr)
+/* Where a guest register is between blocks. */
+static inline unsigned tr_home_of(unsigned gpr)
 {
 	if (gpr == RSP)
 		return H_R13;
 	return gpr < R13 ? gpr : H_NONE;
+}
+
+static inline void tr_forget_scratch(struct tr *t)
+{
+	t->loaded = t->loaded_b = -1;
 }
 
 static inline uint32_t tr_gpr_address(const struct tr *t, unsigned gpr)
@@ -167,15 +190,16 @@ static inline uint32_t tr_gpr_address(const struct tr *t, unsigned gpr)
 /* A guest register's value in a host register: its own, or `scratch`. */
 unsigned tr_get(struct tr *t, unsigned gpr, unsigned scratch);
 void tr_put_effective_address(struct tr *t, const struct insn *i,
-			      unsigned to, int64_t more);
+			      unsigned to, int64_t more, bool wide);
 /* Can the operand's address be made here? */
 bool tr_address_ok(const struct tr *t, const struct insn *i);
 /* Afterwards the operand is at the host's [TR_A + t->disp].  What misses goes to
  * cold code that runs i and comes back to tr_cold_back(); NULL: there is none.
  * align: 0, 16 or 32.  The first for memory operand n of i, the second for the
- * stack, at a host register + disp. */
+ * stack, at a host register + disp.  With `both` TR_B may be part of the
+ * address too: see t->base. */
 struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
-			    enum access access, unsigned align);
+			    enum access access, unsigned align, bool both);
 struct cold *tr_put_stack(struct tr *t, const struct insn *i, unsigned base,
 			  int32_t disp, enum access access);
 /* The beginning of cold code with x->crossing. */
@@ -189,6 +213,19 @@ void tr_put_fetch_check(struct tr *t, uint64_t hva, enum cold_kind miss,
 
 /* Fill t->group and t->in. */
 void tr_find_groups(struct tr *t);
+
+/* ---- loop.c ---- */
+
+/* After the last instruction that was decoded, of a block at offset `start`:
+ * a small loop that ends there is written several times.  True: the block
+ * ends, perhaps before. */
+bool tr_loop(struct tr *t, unsigned start);
+/* May guest registers that have none be in host registers, in the loop? */
+void tr_choose_lent(struct tr *t);
+/* Code that brings them there, and back to where others look for them.  Leaves
+ * the flags alone. */
+void tr_put_lend(struct tr *t);
+void tr_put_lent_back(struct tr *t);
 
 /* ---- translate.c ---- */
 
@@ -238,6 +275,9 @@ bool tr_lea(struct tr *t, const struct insn *i);
 bool tr_push(struct tr *t, const struct insn *i);
 bool tr_pop(struct tr *t, const struct insn *i);
 bool tr_leave(struct tr *t, const struct insn *i);
+/* Before i is written: H_R13 becomes RSP, unless i can do without. */
+void tr_settle_sp_for(struct tr *t, const struct insn *i);
+void tr_settle_sp(struct tr *t);
 bool tr_vector(struct tr *t, const struct insn *i);
 bool tr_cli(struct tr *t, const struct insn *i);
 bool tr_sti(struct tr *t, const struct insn *i);

@@ -64,9 +64,11 @@ static void put_cold_exec(struct tr *t, const struct cold *x)
 {
 	if (x->crossing)
 		tr_put_cold_crossing(t, x);
+	tr_put_lent_back(t);
 	put_load_insn(t, x->insn, OP_SLOW);
 	asm_call(&t->k, x->kind == COLD_VECTORS ? t->j->stub.vec_enable
 						: t->j->stub.exec);
+	tr_put_lend(t);
 	if (x->restore)
 		tr_put_load_flags(t);
 	asm_jmp(&t->k, x->back);
@@ -98,9 +100,11 @@ static void put_cold(struct tr *t, struct cold *x)
 void tr_put_exec(struct tr *t, const struct insn *i)
 {
 	tr_clobber_flags(t, FLAGS_ARITH);
+	tr_put_lent_back(t);
 	put_load_insn(t, i, OP_UNTRANSLATED);
 	asm_call(&t->k, t->j->stub.exec);
-	t->loaded = -1;
+	tr_put_lend(t);
+	tr_forget_scratch(t);
 	t->cpu_ok = true;
 }
 
@@ -134,7 +138,7 @@ static void put_want_vectors(struct tr *t, const struct insn *i)
 	x = tr_cold(t, COLD_VECTORS, asm_jcc(&t->k, CC_E, NULL));
 	x->insn = i;
 	x->back = t->k.p;
-	t->loaded = -1;
+	tr_forget_scratch(t);
 	t->vectors |= want;
 }
 
@@ -160,40 +164,6 @@ static bool goes_on(const struct tr *t, const struct insn *i)
 	       (tr_in_kernel(t) && kind == KIND_STI);
 }
 
-/* A loop of this many instructions is written this many times, so that groups
- * span several rounds (group.c) and events are looked at less often. */
-#define LOOP_MAX	16
-#define LOOP_INSNS	40
-#define LOOP_TIMES	4
-
-/* Does the block so far end in a jump back to its beginning? */
-static bool is_loop(const struct tr *t, unsigned start)
-{
-	const struct insn *i = &t->insn[t->count - 1];
-
-	if (!t->flat || t->count > LOOP_MAX || kind_of(i) != KIND_JCC ||
-	    i->end + i->imm != start || i->end >= PAGE_SIZE)
-		return false;
-	for (unsigned n = 0; n < t->count; n++)
-		if (kind_of(&t->insn[n]) == KIND_EXEC)
-			return false;
-	return true;
-}
-
-static void unroll(struct tr *t)
-{
-	unsigned body = t->count, times = LOOP_INSNS / body;
-
-	if (times > LOOP_TIMES)
-		times = LOOP_TIMES;
-	for (unsigned n = 1; n < times; n++) {
-		t->follow[t->count - 1] = true;
-		memcpy(&t->insn[t->count], t->insn, body * sizeof(t->insn[0]));
-		memset(&t->follow[t->count], 0, body * sizeof(t->follow[0]));
-		t->count += body;
-	}
-}
-
 static void decode(struct tr *t, const uint8_t *hva)
 {
 	const uint8_t *p = hva;
@@ -212,12 +182,14 @@ static void decode(struct tr *t, const uint8_t *hva)
 		t->follow[t->count++] = false;
 		if (t->c->accel->one_insn)
 			break;
-		if (is_loop(t, (unsigned)(hva - t->page)) && !t->j->check)
-			unroll(t);
+		if (tr_loop(t, (unsigned)(hva - t->page)))
+			break;
 		if (!goes_on(t, i) || (t->j->check && !check_repeats(i)))
 			break;
 	}
-	t->b->bytes = (uint16_t)(p - hva);
+	if (t->count)
+		t->b->bytes = (uint16_t)(t->insn[t->count - 1].end -
+					 (hva - t->page));
 }
 
 static bool put_translated(struct tr *t, const struct insn *i)
@@ -328,14 +300,18 @@ static void put_entry(struct tr *t)
 		t->b->entry_cpu = t->k.p;
 	t->host_ok = wanted == FLAGS_HOST;
 	t->cpu_ok = wanted == FLAGS_CPU;
+	tr_put_lend(t);
+	t->again = t->k.p;
 }
 
 static bool put_and_poll(struct tr *t)
 {
 	if (!put_one(t))
 		return false;
-	if (t->poll_after == t->at)
+	if (t->poll_after == t->at) {
+		tr_settle_sp(t);
 		tr_put_poll(t, t->insn[t->at].end, t->live[t->at]);
+	}
 	return true;
 }
 
@@ -344,8 +320,10 @@ static void put_all(struct tr *t)
 	bool on = true;
 
 	tr_liveness(t);
+	tr_choose_lent(t);
 	tr_find_groups(t);
-	t->loaded = -1;
+	tr_forget_scratch(t);
+	t->sp_ahead = 0;
 	t->poll_after = ~0u;
 	t->last_of = NULL;
 	t->at = 0;
@@ -355,9 +333,11 @@ static void put_all(struct tr *t)
 	if (t->b->hva2)
 		put_check_next_page(t);
 	for (t->at = 0; t->at < t->count && on; t->at++) {
+		tr_settle_sp_for(t, &t->insn[t->at]);
 		t->hot_of[t->at] = t->k.p;
 		on = put_and_poll(t);
 	}
+	tr_settle_sp(t);
 	t->written = t->at--;
 	if (on)
 		tr_put_goto(t, t->insn[t->at].end);
@@ -389,7 +369,10 @@ struct jit_block *jit_translate(struct cpu *c, const uint8_t *hva,
 	t.flat = key & KEY_FLAT;
 	t.page = (const uint8_t *)((uintptr_t)hva & PAGE_MASK);
 	t.avail_end = hva + avail;
-	t.count = t.colds = 0;
+	t.count = t.colds = t.lent = 0;
+	t.loop = false;
+	for (unsigned r = 0; r < 16; r++)
+		t.host[r] = (uint8_t)tr_home_of(r);
 	t.vectors = 0;
 	t.k.p = j->hot;
 	if (hva2)
