@@ -13,7 +13,8 @@
  *          space back.  A kill anywhere between costs leaked space at most.
  *
  * Core holds im->lock around each call of map, allocate, link, unlink, zero,
- * discard and flush, and calls decode and encode without it.  While space is
+ * discard and flush (but not of map where im->cluster is 0: such a map has no
+ * state), and calls decode and encode without it.  While space is
  * allocated and not linked, or while zero and discard run, no other request is
  * inside the same units (image_cluster_size).  The calls of the rest happen with
  * nothing else going on in the image, and without the lock.
@@ -75,8 +76,8 @@ struct image_proto {
 
 extern const struct image_proto *const image_protos[];
 
-/* These check nothing but that the protocol has the call; zero falls back to
- * writing unless `unmap_only`. */
+/* Mostly the protocol's call of that name, with -ENOTSUP where it has none;
+ * file_zero then writes the zeroes out. */
 int file_open(struct image_file **out, const char *name, unsigned flags,
 	      struct err *e);
 int file_open_opts(struct image_file **out, struct optstr *opts,
@@ -94,6 +95,8 @@ int file_flush(struct image_file *f);		/* nothing with IMAGE_UNSAFE */
 int file_resize(struct image_file *f, uint64_t size, enum image_prealloc how,
 		struct err *e);
 int file_stored(struct image_file *f, uint64_t at, bool *data, uint64_t *len);
+/* writers_share: others may write, too (raw images opened for reading). */
+int file_lock(struct image_file *f, bool writers_share, struct err *e);
 
 /* ---- formats ---- */
 
@@ -107,6 +110,7 @@ enum extent_kind {
 struct extent {
 	enum extent_kind kind;
 	bool in_place;		/* out: DATA that may be overwritten */
+	bool sparse;		/* out: DATA may lie in holes of the file */
 	uint64_t len;		/* in: wanted; out: never 0, may be more */
 	uint64_t at;		/* out: DATA; CODED: the format's own */
 	uint64_t coded;		/* out: CODED: the format's own */
@@ -152,7 +156,8 @@ struct image_format {
 	 * 100 certain. */
 	int (*probe)(const uint8_t *head, size_t len, const char *name);
 	bool zero_init;			/* image_starts_zeroed() */
-	bool no_backing;		/* what is EXTENT_BELOW is zero */
+	bool no_metadata;		/* the file is the disk (raw) */
+	bool writes_in_place;		/* writable without allocate() */
 
 	/* im->file is open, all else is to be set. */
 	int (*open)(struct image *im, struct err *e);

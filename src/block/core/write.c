@@ -1,0 +1,507 @@
+/* block/core/write.c - one write path for every format.
+ *
+ * A write goes extent by extent.  Bytes that may be overwritten in place are,
+ * beside other requests.  For the rest the format reserves space; what the
+ * request leaves of the reserved units is filled with what was read there
+ * before (copy-on-write), and only then is the new place linked in.  Until that
+ * the units belong to this request alone, so no two threads allocate for one.
+ *
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "block/core/io.h"
+#include "block/core/request.h"
+
+/* A write with its surroundings goes out as one up to this size. */
+#define ONE_WRITE_MAX	(4 * MiB)
+
+struct write {
+	struct image *im;
+	uint64_t offset;
+	const uint8_t *buf;	/* NULL: zeroes */
+	size_t len;
+};
+
+static uint64_t unit_down(const struct image *im, uint64_t v)
+{
+	return v & ~(uint64_t)(im->cluster - 1);
+}
+
+static uint64_t unit_up(const struct image *im, uint64_t v)
+{
+	return unit_down(im, v + im->cluster - 1);
+}
+
+/* ---- around a write into new space ---- */
+
+bool image_maps_zero(struct image *im, uint64_t offset, uint64_t len)
+{
+	bool zero = true;
+	struct extent x;
+
+	for (; zero && len && offset < im->size; len -= x.len) {
+		if (im->cluster)
+			pthread_mutex_lock(&im->lock);
+		zero = !image_map(im, offset, len, &x);
+		if (im->cluster)
+			pthread_mutex_unlock(&im->lock);
+		if (!zero)
+			break;
+		if (x.kind == EXTENT_BELOW && im->below)
+			zero = image_maps_zero(im->below, offset, x.len);
+		else
+			zero = x.kind == EXTENT_ZERO || x.kind == EXTENT_BELOW;
+		offset += x.len;
+	}
+	return zero;
+}
+
+static int put(const struct reserve *r, uint64_t offset, const void *buf,
+	       size_t len)
+{
+	return file_write(r->file, r->at + (offset - r->start), buf, len);
+}
+
+/* Head, data and tail in one buffer and one write; a side that needs nothing
+ * has no bytes. */
+static int put_around(const struct write *w, const struct reserve *r,
+		      uint64_t start, uint64_t end, size_t n)
+{
+	size_t head = (size_t)(w->offset - start);
+	size_t tail = (size_t)(end - w->offset - n);
+	uint8_t *all = malloc(end - start);
+	int rc;
+
+	if (!all)
+		return -ENOMEM;
+	rc = image_read_any(w->im, start, all, head, true);
+	if (!rc)
+		rc = image_read_any(w->im, w->offset + n, all + head + n, tail,
+				    true);
+	memcpy(all + head, w->buf, n);
+	if (!rc)
+		rc = put(r, start, all, end - start);
+	free(all);
+	return rc;
+}
+
+/* What was there goes to the new place, in pieces. */
+static int copy(const struct write *w, const struct reserve *r,
+		uint64_t start, uint64_t end)
+{
+	size_t size = end - start < MiB ? (size_t)(end - start) : MiB;
+	uint8_t *buf = size ? malloc(size) : NULL;
+	int rc = size && !buf ? -ENOMEM : 0;
+
+	for (; start < end && !rc; start += size) {
+		if (size > end - start)
+			size = (size_t)(end - start);
+		rc = image_read_any(w->im, start, buf, size, true);
+		if (!rc)
+			rc = put(r, start, buf, size);
+	}
+	free(buf);
+	return rc;
+}
+
+/* Everything from r->start to r->end; n bytes of it are the request's. */
+static int fill(const struct write *w, const struct reserve *r, size_t n)
+{
+	uint64_t start = r->start, end = r->end, stop = w->offset + n;
+	int rc;
+
+	if (r->zeroed && image_maps_zero(w->im, start, w->offset - start))
+		start = w->offset;
+	if (r->zeroed && image_maps_zero(w->im, stop, end - stop))
+		end = stop;
+	if (start == w->offset && end == stop)
+		return put(r, start, w->buf, n);
+	if (end - start <= ONE_WRITE_MAX)
+		return put_around(w, r, start, end, n);
+	rc = copy(w, r, start, w->offset);
+	if (!rc)
+		rc = put(r, w->offset, w->buf, n);
+	return rc ? rc : copy(w, r, stop, end);
+}
+
+/* ---- one extent ---- */
+
+static int write_in_place(const struct write *w, const struct extent *x)
+{
+	struct request rq;
+	int rc;
+
+	request_begin(w->im, &rq, w->offset, w->offset + x->len, false);
+	pthread_mutex_unlock(&w->im->lock);
+	rc = file_write(x->file, x->at, w->buf, (size_t)x->len);
+	pthread_mutex_lock(&w->im->lock);
+	request_end(w->im, &rq);
+	return rc;
+}
+
+/* The units from start to end are free of others. */
+static int write_new(const struct write *w, uint64_t start, uint64_t end,
+		     uint64_t want, size_t *done)
+{
+	struct image *im = w->im;
+	struct reserve r = { .file = im->file };
+	struct request rq;
+	int rc;
+
+	rc = im->format->allocate(im, w->offset, want, &r);
+	if (rc)
+		return rc;
+	request_begin(im, &rq, start, end, true);
+	*done = (size_t)(r.end - w->offset < want ? r.end - w->offset : want);
+	pthread_mutex_unlock(&im->lock);
+	rc = fill(w, &r, *done);
+	pthread_mutex_lock(&im->lock);
+	if (!rc)
+		rc = im->format->link(im, &r);
+	else
+		im->format->unlink(im, &r);
+	request_end(im, &rq);
+	return rc;
+}
+
+/* The lock is held; *done bytes of the request were written. */
+static int write_some_locked(const struct write *w, size_t *done)
+{
+	struct image *im = w->im;
+	struct extent x;
+
+	for (;;) {
+		uint64_t start, end;
+		bool in_place;
+		int rc = image_map(im, w->offset, w->len, &x);
+
+		if (rc)
+			return rc;
+		end = w->offset + x.len;
+		start = w->offset;
+		in_place = x.kind == EXTENT_DATA && x.in_place;
+		if (!in_place) {
+			start = unit_down(im, start);
+			end = unit_up(im, end);
+		}
+		if (request_blocked(im, start, end, !in_place)) {
+			request_wait(im);
+			continue;
+		}
+		*done = (size_t)x.len;
+		if (in_place)
+			return write_in_place(w, &x);
+		return write_new(w, start, end, x.len, done);
+	}
+}
+
+/* Formats without units of allocation: what is mapped is where it goes. */
+static int write_plain(const struct write *w, size_t *done)
+{
+	struct extent x;
+	int rc = image_map(w->im, w->offset, w->len, &x);
+
+	if (rc)
+		return rc;
+	if (x.kind != EXTENT_DATA)
+		return -EROFS;
+	*done = (size_t)x.len;
+	return file_write(x.file, x.at, w->buf, *done);
+}
+
+static int write_range(struct image *im, uint64_t offset, const uint8_t *buf,
+		       size_t len)
+{
+	struct write w = { .im = im, .offset = offset, .buf = buf,
+			   .len = len };
+	size_t n = 0;
+	int rc = 0;
+
+	for (; w.len && !rc; w.offset += n, w.buf += n, w.len -= n) {
+		if (!im->cluster) {
+			rc = write_plain(&w, &n);
+			continue;
+		}
+		pthread_mutex_lock(&im->lock);
+		rc = write_some_locked(&w, &n);
+		pthread_mutex_unlock(&im->lock);
+	}
+	atomic_store(&im->dirty, true);
+	return rc;
+}
+
+/* ---- for the user ---- */
+
+static int check_range(const struct image *im, uint64_t offset, uint64_t len)
+{
+	if (!im->writable)
+		return -EROFS;
+	return offset > im->size || len > im->size - offset ? -EINVAL : 0;
+}
+
+int image_flush(struct image *im)
+{
+	int rc;
+
+	if (!atomic_exchange(&im->dirty, false))
+		return 0;
+	if (im->format->flush) {
+		pthread_mutex_lock(&im->lock);
+		rc = im->format->flush(im);
+		pthread_mutex_unlock(&im->lock);
+	} else {
+		rc = file_flush(im->file);
+	}
+	if (rc)
+		atomic_store(&im->dirty, true);
+	return rc;
+}
+
+static int durable(struct image *im, int rc, unsigned req)
+{
+	if (rc || !(req & IMAGE_FUA || im->flags & IMAGE_WRITETHROUGH))
+		return rc;
+	return image_flush(im);
+}
+
+/* A raw disk whose format was guessed must not get another format's header:
+ * the guest would choose what the next start opens. */
+static bool forges_header(struct image *im, uint64_t offset, const void *buf,
+			  size_t len)
+{
+	uint8_t head[512] = { 0 };
+
+	if (!(im->flags & IMAGE_PROBED) || !im->format->no_metadata ||
+	    offset >= sizeof(head))
+		return false;
+	if (image_read_any(im, 0, head, sizeof(head), false))
+		return true;
+	if (len > sizeof(head) - offset)
+		len = sizeof(head) - offset;
+	memcpy(head + offset, buf, len);
+	for (unsigned i = 0; image_formats[i]; i++)
+		if (!image_formats[i]->no_metadata &&
+		    image_formats[i]->probe &&
+		    image_formats[i]->probe(head, sizeof(head), "") > 0)
+			return true;
+	return false;
+}
+
+int image_write(struct image *im, uint64_t offset, const void *buf,
+		size_t len, unsigned req)
+{
+	int rc = check_range(im, offset, len);
+
+	if (!rc && forges_header(im, offset, buf, len))
+		rc = -EPERM;
+	if (!rc)
+		rc = write_range(im, offset, buf, len);
+	return durable(im, rc, req);
+}
+
+/* ---- compressed ---- */
+
+static int write_packed(struct image *im, uint64_t offset, const void *packed,
+			size_t len)
+{
+	struct reserve r = { .file = im->file };
+	struct request rq;
+	int rc;
+
+	pthread_mutex_lock(&im->lock);
+	while (request_blocked(im, offset, offset + im->cluster, true))
+		request_wait(im);
+	rc = im->format->allocate_packed(im, offset, len, &r);
+	if (rc) {
+		pthread_mutex_unlock(&im->lock);
+		return rc;
+	}
+	request_begin(im, &rq, offset, offset + im->cluster, true);
+	pthread_mutex_unlock(&im->lock);
+	rc = file_write(r.file, r.at, packed, len);
+	pthread_mutex_lock(&im->lock);
+	if (!rc)
+		rc = im->format->link(im, &r);
+	else
+		im->format->unlink(im, &r);
+	request_end(im, &rq);
+	pthread_mutex_unlock(&im->lock);
+	atomic_store(&im->dirty, true);
+	return rc;
+}
+
+int image_write_compressed(struct image *im, uint64_t offset, const void *buf,
+			   size_t len)
+{
+	int rc = check_range(im, offset, len);
+	uint8_t *whole, *packed;
+	size_t n;
+
+	if (rc)
+		return rc;
+	if (!im->format->encode)
+		return -ENOTSUP;
+	if (offset & (im->cluster - 1) || len > im->cluster ||
+	    (len < im->cluster && offset + len != im->size))
+		return -EINVAL;
+	whole = xcalloc(1, im->cluster);
+	packed = xcalloc(1, im->cluster);
+	memcpy(whole, buf, len);
+	n = im->format->encode(im, whole, im->cluster, packed);
+	rc = n ? write_packed(im, offset, packed, n) :
+		write_range(im, offset, buf, len);
+	free(whole);
+	free(packed);
+	return durable(im, rc, 0);
+}
+
+/* ---- zeroes and discards ---- */
+
+/* The format's zero or discard for whole units, alone in them. */
+typedef int units_fn(struct image *im, uint64_t offset, uint64_t len,
+		     unsigned req);
+
+/* So much goes under one hold of the lock. */
+#define UNITS_MAX	(4 * GiB)
+
+static int zero_units(struct image *im, uint64_t offset, uint64_t len,
+		      unsigned req)
+{
+	return im->format->zero ? im->format->zero(im, offset, len, req) :
+		-ENOTSUP;
+}
+
+static int discard_units(struct image *im, uint64_t offset, uint64_t len,
+			 unsigned req)
+{
+	(void)req;
+	return im->format->discard ? im->format->discard(im, offset, len) : 0;
+}
+
+static int on_units(struct image *im, uint64_t offset, uint64_t len,
+		    unsigned req, units_fn *fn)
+{
+	int rc = 0;
+
+	while (len && !rc) {
+		uint64_t n = len < UNITS_MAX ? len : UNITS_MAX;
+
+		pthread_mutex_lock(&im->lock);
+		while (request_blocked(im, offset, unit_up(im, offset + n),
+				       true))
+			request_wait(im);
+		rc = fn(im, offset, n, req);
+		pthread_mutex_unlock(&im->lock);
+		offset += n;
+		len -= n;
+	}
+	atomic_store(&im->dirty, true);
+	return rc;
+}
+
+static int write_zeroes(struct image *im, uint64_t offset, uint64_t len,
+			unsigned req)
+{
+	size_t size = len < MiB ? (size_t)len : MiB;
+	uint8_t *zeroes;
+	int rc = 0;
+
+	if (!len)
+		return 0;
+	if (req & IMAGE_NO_FALLBACK)
+		return -ENOTSUP;
+	zeroes = xcalloc(1, size);
+	for (; len && !rc; offset += size, len -= size) {
+		if (size > len)
+			size = (size_t)len;
+		rc = write_range(im, offset, zeroes, size);
+	}
+	free(zeroes);
+	return rc;
+}
+
+/* Part of a unit: nothing to do if it reads as zeroes as it is. */
+static int zero_part(struct image *im, uint64_t offset, uint64_t len,
+		     unsigned req)
+{
+	struct request rq;
+	uint64_t end = offset + len;
+	bool zero;
+
+	if (!len)
+		return 0;
+	pthread_mutex_lock(&im->lock);
+	while (request_blocked(im, offset, end, true))
+		request_wait(im);
+	request_begin(im, &rq, offset, end, true);
+	pthread_mutex_unlock(&im->lock);
+	zero = image_maps_zero(im, offset, len);
+	pthread_mutex_lock(&im->lock);
+	request_end(im, &rq);
+	pthread_mutex_unlock(&im->lock);
+	return zero ? 0 : write_zeroes(im, offset, len, req);
+}
+
+static int zero_in_units(struct image *im, uint64_t offset, uint64_t len,
+			 unsigned req)
+{
+	uint64_t end = offset + len;
+	uint64_t first = unit_up(im, offset);
+	uint64_t last = end == im->size ? end : unit_down(im, end);
+	int rc;
+
+	if (first >= end || first >= last)
+		return zero_part(im, offset, len, req);
+	rc = zero_part(im, offset, first - offset, req);
+	if (!rc)
+		rc = on_units(im, first, last - first, req, zero_units);
+	if (rc == -ENOTSUP)
+		rc = write_zeroes(im, first, last - first, req);
+	return rc ? rc : zero_part(im, last, end - last, req);
+}
+
+int image_zero(struct image *im, uint64_t offset, uint64_t len, unsigned req)
+{
+	bool unmap = req & IMAGE_MAY_UNMAP && im->flags & IMAGE_UNMAP;
+	int rc = check_range(im, offset, len);
+
+	if (rc || !len)
+		return rc;
+	if (!unmap)
+		req &= ~(unsigned)IMAGE_MAY_UNMAP;
+	if (im->cluster)
+		rc = zero_in_units(im, offset, len, req);
+	else if (!im->format->no_metadata)
+		rc = write_zeroes(im, offset, len, req);
+	else if (req & IMAGE_NO_FALLBACK)
+		rc = file_zero_fast(im->file, offset, len, unmap);
+	else
+		rc = file_zero(im->file, offset, len, unmap);
+	atomic_store(&im->dirty, true);
+	return durable(im, rc, req);
+}
+
+int image_discard(struct image *im, uint64_t offset, uint64_t len)
+{
+	int rc = check_range(im, offset, len);
+	uint64_t end = offset + len;
+
+	if (rc || !len || !(im->flags & IMAGE_UNMAP))
+		return rc;
+	if (!im->cluster) {
+		rc = im->format->no_metadata ?
+			file_discard(im->file, offset, len) : 0;
+		atomic_store(&im->dirty, true);
+		return rc == -ENOTSUP ? 0 : rc;
+	}
+	offset = unit_up(im, offset);
+	if (end != im->size)
+		end = unit_down(im, end);
+	return offset < end ?
+		on_units(im, offset, end - offset, 0, discard_units) : 0;
+}

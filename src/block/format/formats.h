@@ -1,0 +1,9 @@
+/* block/format/formats.h - every format there is, one line each.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef BLOCK_FORMAT_FORMATS_H
+#define BLOCK_FORMAT_FORMATS_H
+#include "block/core/format.h"
+
+extern const struct image_format raw_format;
+#endif
