@@ -1,7 +1,8 @@
 /* app/main.c - which program were we called as, and what is to be done.
  *
  * `husk run OPTIONS` and `husk OPTIONS` are qemu-system-x86_64; so are the
- * names of QEMU's system emulators that link here.  The only file that exits.
+ * names of QEMU's system emulators that link here.  `husk img` is qemu-img.
+ * The only file that exits.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/img/img.h"
 #include "app/options.h"
 #include "base/bytes.h"
 #include "base/log.h"
@@ -21,7 +23,7 @@
 
 /* Programs that are to come, as subcommands and under QEMU's names. */
 static const char *const absent[] = {
-	"img", "io", "nbd", "net", "vpn", "storage-daemon", "ga",
+	"io", "nbd", "net", "vpn", "storage-daemon", "ga",
 };
 
 static bool is_absent(const char *name)
@@ -126,6 +128,10 @@ static int run_subcommand(int argc, char *argv[])
 		log_error("%s: not in this version", argv[1]);
 		return 1;
 	}
+	if (!strcmp(argv[1], "img")) {
+		log_set_program("husk img");
+		return img_main(argc - 1, argv + 1);
+	}
 	if (!strcmp(argv[1], "run"))
 		return run(argc - 2, argv + 2, false, false);
 	return run(argc - 1, argv + 1, false, false);
@@ -140,7 +146,9 @@ int main(int argc, char *argv[])
 	log_set_program(name);
 	if (!strcmp(name, "husk"))
 		return run_subcommand(argc, argv);
-	if (is_absent(program) || !strcmp(name, "kvm-img")) {
+	if (!strcmp(program, "img") || !strcmp(name, "kvm-img"))
+		return img_main(argc, argv);
+	if (is_absent(program)) {
 		log_error("not in this version");
 		return 1;
 	}

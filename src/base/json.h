@@ -91,5 +91,7 @@ enum json_style {
 /* Members are printed in the order QEMU prints them, which depends on their
  * keys only, so that texts can be compared byte by byte.  Free the result. */
 char *json_print(const struct json *j, enum json_style style);
+/* Bring the members of an object, and of those in it, into that order. */
+void json_sort(struct json *j);
 
 #endif

@@ -61,6 +61,25 @@ static struct member *in_order(const struct json *object)
 	return m;
 }
 
+void json_sort(struct json *j)
+{
+	struct member *order;
+	struct json **items;
+
+	for (size_t i = 0; i < json_count(j); i++)
+		json_sort(j->list.items[i]);
+	if (j->kind != JSON_OBJECT)
+		return;
+	order = in_order(j);
+	items = xcalloc(j->list.count + 1, sizeof(struct json *));
+	for (size_t i = 0; i < j->list.count; i++)
+		items[i] = j->list.items[order[i].n];
+	free(j->list.items);
+	j->list.items = items;
+	j->list.room = j->list.count + 1;
+	free(order);
+}
+
 /* ---- strings ---- */
 
 /* The code point at *s, moved past it. */

@@ -276,6 +276,20 @@ static void a_key_put_again_has_the_new_value(void **state)
 	json_free(copy);
 }
 
+static void sorted_members_stand_as_printed(void **state)
+{
+	struct json *j = parsed("{\"format-specific\":{\"type\":1,\"data\":2},"
+				"\"cluster-size\":1,\"virtual-size\":2}");
+
+	json_sort(j);
+	assert_string_equal(json_key(json_at(j, 0)), "virtual-size");
+	assert_string_equal(json_key(json_at(json_get(j, "format-specific"), 0)),
+			    "type");
+	json_put(j, "more", json_new_null());
+	assert_int_equal(json_count(j), 4);
+	json_free(j);
+}
+
 TEST_MAIN("json", TEST(values_of_each_kind_are_read),
 	  TEST(the_limits_of_integers_are_kept),
 	  TEST(mistakes_are_named_with_their_place),
@@ -285,4 +299,5 @@ TEST_MAIN("json", TEST(values_of_each_kind_are_read),
 	  TEST(damaged_texts_are_read_or_refused),
 	  TEST(compact_text_is_qemus), TEST(pretty_text_is_qemus),
 	  TEST(characters_are_escaped_as_qemu_does),
-	  TEST(a_key_put_again_has_the_new_value))
+	  TEST(a_key_put_again_has_the_new_value),
+	  TEST(sorted_members_stand_as_printed))

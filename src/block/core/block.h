@@ -151,6 +151,7 @@ const struct image_option *image_create_options(const char *format);
 const char *image_format_at(unsigned n);
 bool image_format_creatable(const char *format);
 bool image_format_known(const char *format);
+bool image_format_compresses(const char *format);
 
 struct image_measure {
 	uint64_t required, full;	/* bytes of the file */

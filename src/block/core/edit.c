@@ -51,6 +51,13 @@ bool image_format_creatable(const char *format)
 	return f && f->create;
 }
 
+bool image_format_compresses(const char *format)
+{
+	const struct image_format *f = image_format_find(format);
+
+	return f && f->encode;
+}
+
 const struct image_option *image_create_options(const char *format)
 {
 	const struct image_format *f = image_format_find(format);
