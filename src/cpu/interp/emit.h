@@ -67,10 +67,9 @@ static inline void emit_store_gpr(struct emitter *e, unsigned reg, size_t offset
 /* Host flags from c->arith and c->of: 7F + 1 overflows, 7F + 0 does not. */
 static inline void emit_load_flags(struct emitter *e)
 {
-	EMIT(e, 0x66, 0x41, 0x8b);		/* mov ax, [arith, of] */
-	emit_cpu_field(e, H_RAX, offsetof(struct cpu, arith));
-	EMIT(e, 0x86, 0xe0,			/* xchg al, ah */
-	     0x04, 0x7f,			/* add al, 7fh */
+	EMIT(e, 0x66, 0x41, 0x8b);		/* mov ax, [of, arith] */
+	emit_cpu_field(e, H_RAX, offsetof(struct cpu, of));
+	EMIT(e, 0x04, 0x7f,			/* add al, 7fh */
 	     0x9e);				/* sahf */
 }
 
@@ -78,9 +77,8 @@ static inline void emit_store_flags(struct emitter *e)
 {
 	EMIT(e, 0x9f,				/* lahf */
 	     0x0f, 0x90, 0xc0,			/* seto al */
-	     0x86, 0xe0,			/* xchg al, ah */
-	     0x66, 0x41, 0x89);			/* mov [arith, of], ax */
-	emit_cpu_field(e, H_RAX, offsetof(struct cpu, arith));
+	     0x66, 0x41, 0x89);			/* mov [of, arith], ax */
+	emit_cpu_field(e, H_RAX, offsetof(struct cpu, of));
 }
 
 struct quick;

@@ -184,18 +184,20 @@ enum flags_at tr_flags_wanted(const struct tr *t)
 
 /* ---- moving ---- */
 
-/* Through AH and RAX, which TR_B keeps meanwhile. */
+void tr_put_store_flags(struct code *k, const struct cpu *c)
+{
+	PUT(k, 0x9f, 0x0f, 0x90, 0xc0, 0x66, 0x89); /* lahf; seto al; mov */
+	put_absolute(k, H_RAX, low32(&c->of));
+}
+
+/* Through AX, which TR_B keeps meanwhile. */
 void tr_put_save_flags(struct tr *t)
 {
 	struct code *k = &t->k;
 
 	t->loaded_b = -1;
 	asm_mov(k, TR_B, H_RAX);
-	put1(k, 0x9f);					/* lahf */
-	put1(k, 0x88);					/* mov [arith], ah */
-	put_absolute(k, 4, low32(&t->c->arith));
-	PUT(k, 0x0f, 0x90);				/* seto [of] */
-	put_absolute(k, 0, low32(&t->c->of));
+	tr_put_store_flags(k, t->c);
 	asm_mov(k, H_RAX, TR_B);
 }
 
@@ -206,10 +208,8 @@ void tr_put_load_flags(struct tr *t)
 
 	t->loaded_b = -1;
 	asm_mov(k, TR_B, H_RAX);
-	put1(k, 0x8a);					/* mov al, [of] */
-	put_absolute(k, 0, low32(&t->c->of));
-	put1(k, 0x8a);					/* mov ah, [arith] */
-	put_absolute(k, 4, low32(&t->c->arith));
+	PUT(k, 0x66, 0x8b);				/* mov ax, [] */
+	put_absolute(k, H_RAX, low32(&t->c->of));
 	PUT(k, 0x04, 0x7f, 0x9e);			/* add al, 7fh; sahf */
 	asm_mov(k, H_RAX, TR_B);
 }

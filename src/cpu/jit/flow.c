@@ -131,18 +131,6 @@ static void put_lookup_checks(struct tr *t, enum cold_kind miss)
 	x->miss = miss;
 }
 
-/* page_rip = TR_A.  Most often it is already; then a store would only make the
- * next call, which computes its return address from it, wait. */
-static void put_page_rip(struct tr *t)
-{
-	uint8_t *same;
-
-	asm_abs(&t->k, true, 0x3b, TR_A, low32(&t->j->page_rip));
-	same = asm_skip(&t->k, CC_E);
-	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->page_rip));
-	asm_skip_to_here(&t->k, same);
-}
-
 /* The jump or call through the entry found; the stack pointer moves by sp. */
 static void put_go(struct tr *t, int32_t sp, bool call)
 {
@@ -150,7 +138,7 @@ static void put_go(struct tr *t, int32_t sp, bool call)
 
 	asm_mem(k, true, OP_LOAD, TR_A, TR_B,
 		entry_at(t, offsetof(struct jump_entry, page_rip)));
-	put_page_rip(t);
+	asm_abs(k, true, OP_STORE, TR_A, low32(&t->j->page_rip));
 	if (sp)
 		asm_lea(k, is_wide(t), H_R13, H_R13, H_NONE, 0, sp);
 	put_rex(k, false, 0, 0, TR_B, false);
@@ -291,14 +279,20 @@ static void put_open_call(struct tr *t)
 	PUT(k, 0x41, 0x57);				/* push r15 */
 }
 
-/* Where the call returns to: the block goes on there.  TR_A is the RIP. */
+/* Where the call returns to: the block goes on there.  TR_A is the RIP.  The
+ * page is the same, most often; then a store of page_rip would only make the
+ * next call, which computes its return address from it, wait for this one's. */
 static void put_landing(struct tr *t, const struct insn *i)
 {
 	struct code *k = &t->k;
+	uint8_t *same;
 
 	PUT(k, 0x41, 0x5f);				/* pop r15 */
 	asm_lea(k, is_wide(t), TR_A, TR_A, H_NONE, 0, -(int32_t)i->end);
-	put_page_rip(t);
+	asm_abs(k, true, 0x3b, TR_A, low32(&t->j->page_rip));
+	same = asm_skip(k, CC_E);
+	asm_abs(k, true, OP_STORE, TR_A, low32(&t->j->page_rip));
+	asm_skip_to_here(k, same);
 	t->host_ok = false;
 	t->cpu_ok = true;
 	t->vectors = 0;
@@ -360,9 +354,9 @@ static void put_indirect_target(struct tr *t, const struct insn *i)
 static void put_call_near(struct tr *t, const struct insn *i)
 {
 	put_indirect_target(t, i);
-	asm_abs(&t->k, true, OP_STORE, TR_A, low32(&t->j->scratch));
+	PUT(&t->k, 0x41, 0x56);				/* push r14 */
 	put_return_address(t, i);
-	asm_abs(&t->k, true, OP_LOAD, TR_A, low32(&t->j->scratch));
+	PUT(&t->k, 0x41, 0x5e);				/* pop r14 */
 	put_far_call(t, i);
 }
 
@@ -448,7 +442,6 @@ static void put_call_miss(struct tr *t, const struct cold *x)
 {
 	struct code *k = &t->k;
 
-	PUT(k, 0x41, 0x5f);				/* pop r15 */
 	if (is_wide(t)) {
 		asm_mov(k, TR_B, TR_A);
 		asm_shift(k, true, 4, TR_B, 16);

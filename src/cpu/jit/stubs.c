@@ -2,9 +2,10 @@
  * leaving translated code, and calling C from it.
  *
  * While translated code runs the stack pointer is a multiple of 16: where enter
- * left it, and a frame less for each open call (flow.c).  Guest registers are
- * in the host's (tr.h) and everything else of the guest in struct cpu, but for
- * the vector registers, which are in the host's while j->vectors is not 0.
+ * left it, and a frame less for each open call (flow.c); where code leaves for
+ * good it may be anything below.  Guest registers are in the host's (tr.h) and
+ * everything else of the guest in struct cpu, but for the vector registers,
+ * which are in the host's while j->vectors is not 0.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -237,6 +238,7 @@ static void put_exec(struct code *k, struct cpu *c, struct jit *j)
 
 static void put_exec_end(struct code *k, struct cpu *c, struct jit *j)
 {
+	asm_abs(k, true, OP_LOAD, H_RSP, low32(&j->host_rsp));
 	put_spill(k, c, false);
 	put_save_vectors_if_in(k, c, j);
 	put_run_exec(k, c);
@@ -300,11 +302,7 @@ static void put_leaves(struct code *k, struct cpu *c, struct jit *j,
 
 	s->leave_host = k->p;
 	put_spill(k, c, false);
-	put1(k, 0x9f);					/* lahf */
-	put1(k, 0x88);					/* mov [arith], ah */
-	put_absolute(k, 4, low32(&c->arith));
-	PUT(k, 0x0f, 0x90);				/* seto [of] */
-	put_absolute(k, 0, low32(&c->of));
+	tr_put_store_flags(k, c);
 	common = asm_jmp(k, NULL);
 	s->leave_rip = k->p;
 	put_spill(k, c, false);

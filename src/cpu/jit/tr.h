@@ -140,6 +140,8 @@ void tr_liveness(struct tr *t);
 uint32_t tr_live_at(const struct tr *t, int32_t target);
 /* Where the block wants its flags on entry. */
 enum flags_at tr_flags_wanted(const struct tr *t);
+/* The host's flags go to struct cpu; destroys RAX. */
+void tr_put_store_flags(struct code *k, const struct cpu *c);
 /* Code that saves, brings back. */
 void tr_put_save_flags(struct tr *t);
 void tr_put_load_flags(struct tr *t);

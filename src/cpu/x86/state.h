@@ -179,8 +179,9 @@ struct cpu {
 	/* ---- hot: touched by nearly every instruction ---- */
 	uint64_t gpr[16];
 	uint64_t rip;
-	uint8_t arith;		/* SF ZF 0 AF 0 PF 1 CF, as LAHF gives AH */
-	uint8_t of;		/* 0 or 1, as SETO gives */
+	/* As SETO AL and LAHF give AX, which goes here in one store. */
+	_Alignas(2) uint8_t of;	/* 0 or 1 */
+	uint8_t arith;		/* SF ZF 0 AF 0 PF 1 CF */
 	uint8_t mode;		/* enum code_mode of CS */
 	uint8_t cpl;
 	uint8_t stack_size;	/* bytes of the stack pointer: 2, 4 or 8 */
