@@ -36,12 +36,20 @@ static bool is_loop(const struct tr *t, unsigned start)
 	return true;
 }
 
+/* A call ends all groups and looks at events itself: nothing is gained. */
 static unsigned times_wanted(const struct tr *t)
 {
-	for (unsigned n = 0; n < t->count; n++)
-		if (kind_of(&t->insn[n]) == KIND_VECTOR)
-			return VECTOR_TIMES;
-	return TIMES;
+	unsigned times = TIMES;
+
+	for (unsigned n = 0; n < t->count; n++) {
+		enum kind k = kind_of(&t->insn[n]);
+
+		if (k == KIND_CALL || k == KIND_CALL_NEAR)
+			return 1;
+		if (k == KIND_VECTOR)
+			times = VECTOR_TIMES;
+	}
+	return times;
 }
 
 static void unroll(struct tr *t)
