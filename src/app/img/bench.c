@@ -26,7 +26,8 @@ struct bench {
 	struct img_source src;
 	const char *count, *depth, *aio, *offset, *size, *step;
 	const char *flush_interval, *pattern;
-	bool nocache, no_drain, quiet, write;
+	bool nocache, no_drain, quiet, write;	/* quiet is without effect,
+						 * as with qemu-img */
 };
 
 static const struct arg_row rows[] = {
@@ -171,10 +172,8 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void announce(const struct bench *a, const struct plan *p)
+static void announce(const struct plan *p)
 {
-	if (a->quiet)
-		return;
 	printf("Sending %llu %s requests, %llu bytes each, %llu in parallel "
 	       "(starting at offset %llu, step size %llu)\n",
 	       (unsigned long long)p->count, p->write ? "write" : "read",
@@ -186,12 +185,12 @@ static void announce(const struct bench *a, const struct plan *p)
 	fflush(stdout);
 }
 
-static int bench(struct image *im, const struct bench *a, struct plan *p)
+static int bench(struct image *im, struct plan *p)
 {
 	double start;
 
 	p->im = im;
-	announce(a, p);
+	announce(p);
 	if (p->count && image_size(im) < p->size) {
 		log_error("Failed request: the image is smaller than one");
 		return 1;
@@ -202,9 +201,7 @@ static int bench(struct image *im, const struct bench *a, struct plan *p)
 		log_error("Failed request: %s", strerror(-p->result));
 		return 1;
 	}
-	if (!a->quiet)
-		printf("Run completed in %3.3f seconds.\n",
-		       seconds() - start);
+	printf("Run completed in %3.3f seconds.\n", seconds() - start);
 	return 0;
 }
 
@@ -227,7 +224,7 @@ static int run(void *args, int n, char *operands[])
 	a->src.name = operands[0];
 	im = img_open(&a->src, (a->write ? IMAGE_WRITE : 0) |
 				       (a->nocache ? IMAGE_DIRECT : 0));
-	return im ? img_close(im, bench(im, a, &p)) : 1;
+	return im ? img_close(im, bench(im, &p)) : 1;
 }
 
 const struct img_command img_bench = {

@@ -192,7 +192,7 @@ static int compare(struct pair *p, bool quiet)
 	if (quiet || status > DIFFERENT)
 		return status;
 	if (!status)
-		progress_end(true);
+		progress_complete();
 	if (!status)
 		puts("Images are identical.");
 	else if (p->by_status)

@@ -55,6 +55,12 @@ void progress_report(uint64_t done, uint64_t total)
 	pthread_mutex_unlock(&lock);
 }
 
+void progress_complete(void)
+{
+	if (shown)
+		print(100);
+}
+
 void progress_end(bool complete)
 {
 	if (!shown)

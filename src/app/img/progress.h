@@ -12,6 +12,7 @@
 /* show: -p was given.  Prints 0 %.  SIGUSR1 is answered from here on. */
 void progress_start(bool show);
 void progress_report(uint64_t done, uint64_t total);
+void progress_complete(void);	/* prints 100 % */
 /* Ends the line.  complete: print 100 % before that. */
 void progress_end(bool complete);
 

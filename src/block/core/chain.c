@@ -310,7 +310,8 @@ int image_open(struct image **out, const char *name, const char *format,
 {
 	int rc = open_name(out, name, format, flags, NULL, e);
 
-	if (!rc) {
+	/* A json: name is called by the file it leads to. */
+	if (!rc && strncmp(name, "json:", 5)) {
 		free((*out)->name);
 		(*out)->name = xstrdup(name);
 	}
