@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "bus/clock.h"
 #include "char/chardev.h"
+#include "cpu/x86/cpuid.h"
 #include "dev/pci/piix4_pm.h"
 #include "host/loop.h"
 #include "machine/inside.h"
@@ -306,26 +307,6 @@ static int set_up_loop(struct machine *m, struct err *e)
 
 /* ---- building ---- */
 
-static unsigned bits_for(unsigned n)
-{
-	unsigned bits = 0;
-
-	while (1u << bits < n)
-		bits++;
-	return bits;
-}
-
-/* Threads in the low bits, then cores, then sockets (SDM 3A 9.9.3). */
-static uint32_t apic_id_of(const struct smp_config *s, unsigned n)
-{
-	unsigned thread_bits = bits_for(s->threads);
-	unsigned core_bits = bits_for(s->cores);
-	unsigned thread = n % s->threads, core = n / s->threads % s->cores;
-	unsigned socket = n / s->threads / s->cores;
-
-	return (socket << core_bits | core) << thread_bits | thread;
-}
-
 static int make_vcpus(struct machine *m, struct err *e)
 {
 	const struct smp_config *s = &m->cfg->smp;
@@ -341,7 +322,7 @@ static int make_vcpus(struct machine *m, struct err *e)
 	if (!m->vcpus)
 		return -EINVAL;
 	for (unsigned n = 0; n < s->cpus; n++)
-		m->apic_ids[n] = apic_id_of(s, n);
+		m->apic_ids[n] = cpu_apic_id(&c.topology, n);
 	vcpus_set_stop_handler(m->vcpus, cpu_stopped, m);
 	return 0;
 }

@@ -39,7 +39,7 @@ static bool touches_memory(const struct insn *i)
 	       strncmp(row->name, "prefetch", 8);
 }
 
-/* Where processors differ (excused() in main.c), whatever the state. */
+/* Where processors differ (excuse.c), whatever the state. */
 static bool disputed(const struct insn *i)
 {
 	const struct insn_row *row = insn_row_of(i);

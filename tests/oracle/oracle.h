@@ -114,6 +114,10 @@ void case_bytes(uint64_t *r, uint8_t *p, unsigned n);
 uint32_t case_segment_base(const struct test *t, unsigned seg);
 uint64_t case_join(uint64_t old, uint64_t v, unsigned size);
 
+/* excuse.c: need a case, of one instruction or a block, not agree? */
+bool excuse_single(const struct test *t);
+bool excuse_block(const struct test *t);
+
 /* block.c: a case of up to `most` instructions. */
 void block_make(struct test *t, uint64_t seed, enum code_mode mode,
 		unsigned most, const uint16_t *rows, unsigned count);
