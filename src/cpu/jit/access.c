@@ -139,6 +139,26 @@ static struct cold *put_check(struct tr *t, const struct insn *i,
 	return x;
 }
 
+void tr_put_stretch(struct tr *t, const struct insn *i, unsigned base,
+		    unsigned scale, enum access access)
+{
+	unsigned table = t->table | (access == ACCESS_READ ? 0 : TLB_WRITES);
+	struct code *k = &t->k;
+
+	tr_forget_scratch(t);
+	asm_mov(k, TR_A, base);
+	put_slot(t);
+	put_with_entry(t, 0x33, table, tag_offset(access));
+	asm_mem(k, true, OP_LOAD, TR_B, TR_B,
+		entry_at(t, table, offsetof(struct tlb_entry, host)));
+	asm_imm(k, true, 7, TR_A, PAGE_SIZE - 1);
+	tr_cold(t, COLD_EXEC, asm_jcc(k, CC_A, NULL))->insn = i;
+	asm_lea(k, true, TR_B, TR_B, TR_A, 0, 0);
+	asm_lea(k, true, TR_A, TR_A, H_RCX, scale, 0);
+	asm_imm(k, true, 7, TR_A, PAGE_SIZE);
+	tr_cold(t, COLD_EXEC, asm_jcc(k, CC_A, NULL))->insn = i;
+}
+
 /* The bytes of both pages, if they are there, go to j->crossed, and the
  * instruction reads them from there. */
 void tr_put_cold_crossing(struct tr *t, const struct cold *x)

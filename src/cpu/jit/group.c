@@ -204,6 +204,11 @@ static void follow(const struct tr *t, const struct insn *i, struct known *k)
 	case KIND_JCC: case KIND_DIV:
 	case KIND_IDIV:
 		break;
+	case KIND_STRING:
+		forget(k, RCX);
+		forget(k, RSI);
+		forget(k, RDI);
+		return;
 	case KIND_PUSH: case KIND_PUSHF:
 		if (i->opsize == word)
 			add(k, RSP, -word);

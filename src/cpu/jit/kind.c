@@ -62,6 +62,7 @@ static const struct {
 	{ exec_pushf, KIND_PUSHF }, { exec_swapgs, KIND_SWAPGS },
 	{ exec_nop, KIND_NOP }, { exec_prefetch, KIND_NOP },
 	{ exec_fence, KIND_COPY },
+	{ exec_movs, KIND_STRING }, { exec_stos, KIND_STRING },
 	{ exec_push, KIND_PUSH }, { exec_pop, KIND_POP },
 	{ exec_leave, KIND_LEAVE },
 	{ exec_jcc, KIND_JCC }, { exec_jmp, KIND_JMP },

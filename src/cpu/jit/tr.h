@@ -204,6 +204,11 @@ struct cold *tr_put_operand(struct tr *t, const struct insn *i, unsigned n,
 			    enum access access, unsigned align, bool both);
 struct cold *tr_put_stack(struct tr *t, const struct insn *i, unsigned base,
 			  int32_t disp, enum access access);
+/* TR_B = the host's address of the RCX elements at the guest's `base`.  Destroys
+ * TR_A and the flags; if they do not end in their page, or the TLB has it not,
+ * cold code runs i. */
+void tr_put_stretch(struct tr *t, const struct insn *i, unsigned base,
+		    unsigned scale, enum access access);
 /* The beginning of cold code with x->crossing. */
 void tr_put_cold_crossing(struct tr *t, const struct cold *x);
 /* TR_A holds the linear address of a page: leaves as `miss` with `target`
@@ -281,6 +286,7 @@ bool tr_leave(struct tr *t, const struct insn *i);
 void tr_settle_sp_for(struct tr *t, const struct insn *i);
 void tr_settle_sp(struct tr *t);
 bool tr_vector(struct tr *t, const struct insn *i);
+bool tr_string(struct tr *t, const struct insn *i);
 bool tr_cli(struct tr *t, const struct insn *i);
 bool tr_sti(struct tr *t, const struct insn *i);
 bool tr_swapgs(struct tr *t, const struct insn *i);

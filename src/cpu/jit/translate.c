@@ -215,6 +215,8 @@ static bool put_translated(struct tr *t, const struct insn *i)
 		return tr_pushf(t, i);
 	case KIND_SWAPGS:
 		return tr_swapgs(t, i);
+	case KIND_STRING:
+		return tr_string(t, i);
 	case KIND_DIV:
 		return tr_divide(t, i, false);
 	case KIND_IDIV:
