@@ -1,8 +1,8 @@
 /* app/main.c - which program were we called as, and what is to be done.
  *
  * `husk run OPTIONS` and `husk OPTIONS` are qemu-system-x86_64; so are the
- * names of QEMU's system emulators that link here.  `husk img` is qemu-img.
- * The only file that exits.
+ * names of QEMU's system emulators that link here.  `husk img` is qemu-img,
+ * `husk io` qemu-io.  The only file that exits.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "app/img/img.h"
+#include "app/io/io.h"
 #include "app/options.h"
 #include "base/bytes.h"
 #include "base/log.h"
@@ -23,7 +24,7 @@
 
 /* Programs that are to come, as subcommands and under QEMU's names. */
 static const char *const absent[] = {
-	"io", "nbd", "net", "vpn", "storage-daemon", "ga",
+	"nbd", "net", "vpn", "storage-daemon", "ga",
 };
 
 static bool is_absent(const char *name)
@@ -132,6 +133,10 @@ static int run_subcommand(int argc, char *argv[])
 		log_set_program("husk img");
 		return img_main(argc - 1, argv + 1);
 	}
+	if (!strcmp(argv[1], "io")) {
+		log_set_program("husk io");
+		return io_main(argc - 1, argv + 1);
+	}
 	if (!strcmp(argv[1], "run"))
 		return run(argc - 2, argv + 2, false, false);
 	return run(argc - 1, argv + 1, false, false);
@@ -148,6 +153,8 @@ int main(int argc, char *argv[])
 		return run_subcommand(argc, argv);
 	if (!strcmp(program, "img") || !strcmp(name, "kvm-img"))
 		return img_main(argc, argv);
+	if (!strcmp(program, "io"))
+		return io_main(argc, argv);
 	if (is_absent(program)) {
 		log_error("not in this version");
 		return 1;
