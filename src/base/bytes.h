@@ -69,4 +69,24 @@ static inline uint32_t load_be32(const void *p)
 {
 	return __builtin_bswap32(load_le32(p));
 }
+
+static inline uint64_t load_be64(const void *p)
+{
+	return __builtin_bswap64(load_le64(p));
+}
+
+static inline void store_be16(void *p, uint16_t v)
+{
+	store_le16(p, __builtin_bswap16(v));
+}
+
+static inline void store_be32(void *p, uint32_t v)
+{
+	store_le32(p, __builtin_bswap32(v));
+}
+
+static inline void store_be64(void *p, uint64_t v)
+{
+	store_le64(p, __builtin_bswap64(v));
+}
 #endif
