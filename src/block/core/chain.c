@@ -48,11 +48,12 @@ static struct image *image_new(struct image_file *f,
 	return im;
 }
 
-static int close_one(struct image *im, bool opened)
+static int close_one(struct image *im, bool opened, bool with_file)
 {
-	int rc = opened && im->format->close ? im->format->close(im) : 0;
+	int rc = opened ? im->format->close(im) : 0;
 
-	file_close(im->file);
+	if (with_file)
+		file_close(im->file);
 	free(im->name);
 	free(im->backing_name);
 	free(im->backing_format);
@@ -69,7 +70,7 @@ int image_close(struct image *im)
 
 	while (im) {
 		struct image *below = im->below;
-		int r = close_one(im, true);
+		int r = close_one(im, true, true);
 
 		rc = rc ? rc : r;
 		im = below;
@@ -93,7 +94,9 @@ int image_open_file(struct image **out, struct image_file *f,
 		rc = fail(e, EFBIG, "size %llu is over 2^63",
 			  (unsigned long long)im->size);
 	if (rc) {
-		(void)close_one(im, im->priv);	/* the first error counts */
+		bool half_open = im->priv;
+
+		(void)close_one(im, half_open, false);	/* the first counts */
 		return rc;
 	}
 	*out = im;
@@ -209,13 +212,12 @@ static int open_image(struct image **out, struct image_file *f,
 		rc = format_of(&fmt, f, format, e);
 	if (!rc)
 		rc = file_lock(f, !f->writable && fmt->no_metadata, e);
+	if (!rc)
+		rc = image_open_file(&im, f, fmt, flags, e);
 	if (rc) {
 		file_close(f);
 		return rc;
 	}
-	rc = image_open_file(&im, f, fmt, flags, e);
-	if (rc)
-		return rc;
 	rc = open_below(im, opts, flags, up, e);
 	if (rc) {
 		(void)image_close(im);	/* the first error counts */

@@ -220,9 +220,29 @@ int image_check(struct image *im, unsigned fix, struct image_check *c,
 	return im->format->check(im, fix, c, e);
 }
 
+/* What a disk grew by reads as zeroes, whatever lies below it or was left of
+ * the last unit when it once shrank. */
+static int clear_growth(struct image *im, uint64_t old, struct err *e)
+{
+	uint64_t end = im->cluster ? (old + im->cluster - 1) &
+		~(uint64_t)(im->cluster - 1) : old;
+	int rc;
+
+	if (im->below && im->below->size > end)
+		end = im->below->size;
+	if (end > im->size)
+		end = im->size;
+	if (end <= old)
+		return 0;
+	rc = image_zero(im, old, end - old, 0);
+	return rc ? fail(e, -rc, "cannot clear what '%s' grew by: %s",
+			 im->name, strerror(-rc)) : 0;
+}
+
 int image_resize(struct image *im, uint64_t size, enum image_prealloc how,
 		 struct err *e)
 {
+	uint64_t old = im->size;
 	int rc = need_write(im, e);
 
 	if (rc)
@@ -233,7 +253,8 @@ int image_resize(struct image *im, uint64_t size, enum image_prealloc how,
 		return fail(e, EFBIG, "size %llu is over 2^63",
 			    (unsigned long long)size);
 	atomic_store(&im->dirty, true);
-	return im->format->resize(im, size, how, e);
+	rc = im->format->resize(im, size, how, e);
+	return rc ? rc : clear_growth(im, old, e);
 }
 
 int image_snapshot_create(struct image *im, const char *name, struct err *e)

@@ -222,8 +222,8 @@ struct image_format {
 extern const struct image_format *const image_formats[];
 const struct image_format *image_format_find(const char *name);
 
-/* One image on a file that is open already (taken, also on failure), without
- * what is below it.  For create(). */
+/* One image on a file that is open already, without what is below it.  The file
+ * is taken, unless this fails.  For create(). */
 int image_open_file(struct image **out, struct image_file *f,
 		    const struct image_format *format, unsigned flags,
 		    struct err *e);

@@ -6,6 +6,7 @@
 #include "block/format/formats.h"
 
 const struct image_format *const image_formats[] = {
+	&qcow2_format,
 	&raw_format,	/* claims anything, with certainty 1 */
 	NULL,
 };

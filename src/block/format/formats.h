@@ -5,5 +5,5 @@
 #define BLOCK_FORMAT_FORMATS_H
 #include "block/core/format.h"
 
-extern const struct image_format raw_format;
+extern const struct image_format raw_format, qcow2_format;
 #endif
