@@ -124,7 +124,7 @@ struct image_status {
 
 /* About offset, and at most len bytes on.  base: the first image of the chain
  * not to ask (borrowed), NULL to ask them all.  A hole that the host file
- * system shows in a file is ZERO without DATA. */
+ * system shows in a file is ZERO, and in a raw image not DATA. */
 int image_map_status(struct image *im, struct image *base, uint64_t offset,
 		     uint64_t len, struct image_status *st);
 

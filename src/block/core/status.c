@@ -5,8 +5,10 @@
 
 #include "block/core/io.h"
 
-/* A hole in the file under data that may have some: zeroes, and no data. */
-static int look_in_file(const struct extent *x, struct image_status *st)
+/* A hole in the file under data that may have some: zeroes, and in a raw image
+ * no data either. */
+static int look_in_file(const struct image *im, const struct extent *x,
+			struct image_status *st)
 {
 	uint64_t len;
 	bool data;
@@ -17,7 +19,9 @@ static int look_in_file(const struct extent *x, struct image_status *st)
 	if (len < st->len)
 		st->len = len;
 	if (!data)
-		st->bits = (st->bits & ~(unsigned)STATUS_DATA) | STATUS_ZERO;
+		st->bits |= STATUS_ZERO;
+	if (!data && im->format->no_metadata)
+		st->bits &= ~(unsigned)STATUS_DATA;
 	return 0;
 }
 
@@ -41,7 +45,7 @@ static int status_of(struct image *im, uint64_t offset,
 		st->bits = STATUS_DATA | STATUS_ALLOCATED | STATUS_AT;
 		st->at = x.at;
 		st->file = x.file->name;
-		return x.sparse ? look_in_file(&x, st) : 0;
+		return x.sparse ? look_in_file(im, &x, st) : 0;
 	case EXTENT_CODED:
 		st->bits = STATUS_DATA | STATUS_ALLOCATED |
 			   STATUS_COMPRESSED;

@@ -7,6 +7,8 @@
 
 const struct image_format *const image_formats[] = {
 	&qcow2_format,
+	&vdi_format,
+	&vpc_format,
 	&raw_format,	/* claims anything, with certainty 1 */
 	NULL,
 };
