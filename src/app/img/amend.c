@@ -62,6 +62,29 @@ static bool knows(const char *format, struct optstr *opts)
 	return true;
 }
 
+static bool is_same(struct optstr *opts, const char *key, const char *now)
+{
+	const char *wanted = optstr_get(opts, key);
+
+	return !wanted || (now && !strcmp(wanted, now));
+}
+
+/* Another image below is rebase's business, which looks at the contents. */
+static bool keeps_backing(struct image *im, struct optstr *opts)
+{
+	struct image_info info;
+	bool same;
+
+	if (image_info(im, &info, NULL))
+		return false;
+	same = is_same(opts, "backing_file", info.backing_name) &&
+	       is_same(opts, "backing_fmt", info.backing_format);
+	image_info_free(&info);
+	if (!same)
+		log_error("amend cannot change the backing file, rebase does");
+	return same;
+}
+
 static int amend(struct image *im, const struct amend *a)
 {
 	const char *format = image_format_name(im);
@@ -77,7 +100,7 @@ static int amend(struct image *im, const struct amend *a)
 	}
 	if (optstr_parse(&opts, a->options, NULL, &e))
 		return img_fail(&e, "invalid option list");
-	if (knows(format, opts)) {
+	if (knows(format, opts) && keeps_backing(im, opts)) {
 		progress_start(a->progress && !a->quiet);
 		status = image_amend(im, opts, &e) ?
 			 img_fail(&e, "cannot amend") : 0;

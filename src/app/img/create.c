@@ -4,7 +4,6 @@
  *
  * SPDX-License-Identifier: MIT
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +11,6 @@
 #include "app/img/size.h"
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/num.h"
 
 struct create {
 	const char *format, *backing, *backing_format;
@@ -31,38 +29,6 @@ static const struct arg_row rows[] = {
 	{ 'u', NULL, ARG_FLAG, offsetof(struct create, unsafe) },
 	ARG_ROW_END,
 };
-
-static void print_value(const struct image_option *o, const char *value)
-{
-	uint64_t v;
-
-	printf(" %s=", o->name);
-	if (o->kind == OPTION_STRING)
-		for (; *value; value++)
-			printf(*value == ',' ? ",," : "%c", *value);
-	else if ((o->kind == OPTION_SIZE || o->kind == OPTION_NUMBER) &&
-		 !parse_size(o->name, value, 1, &v, NULL))
-		printf("%" PRIu64, v);
-	else
-		fputs(value, stdout);
-}
-
-static void print_formatting(const char *name, const char *format,
-			     struct optstr *opts)
-{
-	printf("Formatting '%s', fmt=%s", name, format);
-	for (const struct image_option *o = image_create_options(format);
-	     o->name; o++) {
-		const char *value = optstr_get(opts, o->name);
-
-		if (!value)
-			value = o->preset;
-		if (value)
-			print_value(o, value);
-	}
-	putchar('\n');
-	fflush(stdout);
-}
 
 /* The size of the image below, unless the options have one; also opens it to
  * see that it is there. */
@@ -130,7 +96,7 @@ static int create(const char *format, const char *name, const char *list,
 	}
 	if (!status) {
 		if (!a->quiet)
-			print_formatting(name, format, opts);
+			img_print_formatting(name, format, opts);
 		if (image_create(format, name, opts, &e))
 			status = img_fail(&e, "%s", name);
 	}

@@ -79,6 +79,9 @@ bool img_options_want_help(const char *list);
 void img_print_options(const char *title, const struct image_option *rows);
 /* -o help of create and convert.  Returns the status. */
 int img_print_create_options(const char *format, bool with_file);
+/* "Formatting 'x', fmt=raw size=512": what was given, and presets. */
+void img_print_formatting(const char *name, const char *format,
+			  struct optstr *opts);
 /* Refuse keys the format does not have, and values that are no number or
  * size; *opts is the caller's to free.  context is the message's. */
 int img_options_parse(const char *list, const char *format,

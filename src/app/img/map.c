@@ -88,6 +88,12 @@ static int next_part(struct image *im, uint64_t at, uint64_t end,
 	int r = image_map_status(im, NULL, at, end - at, &p->st);
 
 	p->start = at;
+	/* Zeroes behind the end of an image below: nobody's, and as deep as
+	 * the image that asked there. */
+	if (!r && p->st.bits & STATUS_PAST_END && p->st.depth) {
+		p->st.bits &= ~(unsigned)(STATUS_ALLOCATED | STATUS_PAST_END);
+		p->st.depth--;
+	}
 	if (r)
 		log_error("cannot map offset %" PRIu64 ": %s", at,
 			  strerror(-r));

@@ -18,11 +18,11 @@
 #include "base/num.h"
 
 static const struct image_option file_options[] = {
-	{ "extent_size_hint", "how much the file system allocates at a "
-	  "time, 0 for its own choice", OPTION_SIZE, NULL },
+	{ "preallocation", "off, falloc or full", OPTION_STRING, NULL },
 	{ "nocow", "switch copy-on-write of the file system off",
 	  OPTION_BOOL, NULL },
-	{ "preallocation", "off, falloc or full", OPTION_STRING, NULL },
+	{ "extent_size_hint", "how much the file system allocates at a "
+	  "time, 0 for its own choice", OPTION_SIZE, NULL },
 };
 
 /* ---- building the string ---- */
@@ -106,7 +106,8 @@ static const struct image_option *find(const struct image_option *rows,
 	return NULL;
 }
 
-/* format NULL: rows alone.  A raw image has all its options from the file. */
+/* format NULL: rows alone.  Without a file, options that are the file's are
+ * left out; that a qcow2 image has a preallocation is its own, too. */
 static void print_sorted(const struct image_option *rows, bool with_file,
 			 const char *format)
 {
@@ -115,10 +116,13 @@ static void print_sorted(const struct image_option *rows, bool with_file,
 						    sizeof(*order));
 	bool raw = format && !strcmp(format, "raw");
 
-	for (size_t i = 0; i < n; i++)
-		if (!raw || with_file ||
-		    !find(file_options, files, rows[i].name))
+	for (size_t i = 0; i < n; i++) {
+		bool own = !find(file_options, files, rows[i].name) ||
+			   (!raw && !strcmp(rows[i].name, "preallocation"));
+
+		if (own || with_file)
 			order[total++] = rows + i;
+	}
 	for (size_t i = 0; with_file && i < files; i++)
 		if (!find(rows, n, file_options[i].name))
 			order[total++] = file_options + i;
@@ -153,6 +157,47 @@ int img_print_create_options(const char *format, bool with_file)
 		puts("\nThe protocol level may support further options.\n"
 		     "Specify the target filename to include those options.");
 	return 0;
+}
+
+/* ---- the line that create prints ---- */
+
+static void print_value(const struct image_option *o, const char *value)
+{
+	uint64_t v;
+
+	printf(" %s=", o->name);
+	if (o->kind == OPTION_STRING)
+		for (; *value; value++)
+			printf(*value == ',' ? ",," : "%c", *value);
+	else if ((o->kind == OPTION_SIZE || o->kind == OPTION_NUMBER) &&
+		 !parse_size(o->name, value, 1, &v, NULL))
+		printf("%" PRIu64, v);
+	else
+		fputs(value, stdout);
+}
+
+void img_print_formatting(const char *name, const char *format,
+			  struct optstr *opts)
+{
+	const struct image_option *rows = image_create_options(format);
+	size_t n = count(rows);
+	const char *value;
+
+	printf("Formatting '%s', fmt=%s", name, format);
+	for (size_t i = 0; i < n; i++) {
+		value = optstr_get(opts, rows[i].name);
+		if (!value)
+			value = rows[i].preset;
+		if (value)
+			print_value(rows + i, value);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(file_options); i++) {
+		value = optstr_get(opts, file_options[i].name);
+		if (value && !find(rows, n, file_options[i].name))
+			print_value(file_options + i, value);
+	}
+	putchar('\n');
+	fflush(stdout);
 }
 
 /* ---- checking ---- */

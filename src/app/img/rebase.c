@@ -42,11 +42,32 @@ struct job {
 	uint64_t unit;			/* written as a whole */
 };
 
-/* Only what the image does not hold itself can change.  What neither of the
- * two below stores is zeroes on both. */
+/* Does im read as zeroes at `at`, and for how many of *len bytes is that so or
+ * not so.  No image, and what is past its end, is zeroes. */
+static int zeroes(struct image *im, uint64_t at, uint64_t *len, bool *zero)
+{
+	uint64_t size = im ? image_size(im) : 0;
+	struct image_status st;
+	int r;
+
+	*zero = true;
+	if (at >= size)
+		return 0;
+	r = image_map_status(im, NULL, at, *len < size - at ? *len : size - at,
+			     &st);
+	if (r)
+		return r;
+	*len = st.len;
+	*zero = st.bits & STATUS_ZERO || !(st.bits & STATUS_ALLOCATED);
+	return 0;
+}
+
+/* Only what the image does not hold itself can change, and only where one of
+ * the two below holds something. */
 static int look(void *ctx, uint64_t at, uint64_t max, struct span *s)
 {
 	const struct job *j = ctx;
+	bool was_zero, will_zero;
 	struct image_status st;
 	int r = image_map_status(j->im, j->was, at, max, &st);
 
@@ -54,7 +75,13 @@ static int look(void *ctx, uint64_t at, uint64_t max, struct span *s)
 		return r;
 	s->len = st.len;
 	s->skip = st.bits & STATUS_ALLOCATED;
-	return 0;
+	if (s->skip)
+		return 0;
+	r = zeroes(j->was, at, &s->len, &was_zero);
+	if (!r)
+		r = zeroes(j->will, at, &s->len, &will_zero);
+	s->skip = !r && was_zero && will_zero;
+	return r;
 }
 
 /* n bytes at `at`, zeroes past the end and where there is no image. */

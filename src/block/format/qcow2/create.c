@@ -19,23 +19,24 @@
 #include "block/format/formats.h"
 #include "block/format/qcow2/qcow2.h"
 
+/* In the order of the line that `husk img create` prints. */
 const struct image_option qcow2_options[] = {
-	{ "backing_file", "name of the image below", OPTION_STRING, NULL },
-	{ "backing_fmt", "format of the image below", OPTION_STRING, NULL },
 	{ "cluster_size", "bytes of a cluster", OPTION_SIZE, "65536" },
-	{ "compat", "version: v2 [0.10] or v3 [1.1]", OPTION_STRING, NULL },
-	{ "compression_type", "how clusters are packed: zlib or zstd",
-	  OPTION_STRING, "zlib" },
-	{ "data_file", "name of a file for the data", OPTION_STRING, NULL },
-	{ "data_file_raw", "the data file is a raw image", OPTION_BOOL, NULL },
 	{ "extended_l2", "subclusters", OPTION_BOOL, "off" },
-	{ "lazy_refcounts", "count anew after a crash", OPTION_BOOL, "off" },
-	{ "nocow", "switch copy-on-write of the file system off",
-	  OPTION_BOOL, NULL },
 	{ "preallocation", "off, metadata, falloc or full", OPTION_STRING,
 	  NULL },
-	{ "refcount_bits", "bits of a refcount", OPTION_NUMBER, "16" },
+	{ "compression_type", "how clusters are packed: zlib or zstd",
+	  OPTION_STRING, "zlib" },
 	{ "size", "bytes of the disk", OPTION_SIZE, NULL },
+	{ "compat", "version: v2 [0.10] or v3 [1.1]", OPTION_STRING, NULL },
+	{ "backing_file", "name of the image below", OPTION_STRING, NULL },
+	{ "backing_fmt", "format of the image below", OPTION_STRING, NULL },
+	{ "data_file", "name of a file for the data", OPTION_STRING, NULL },
+	{ "data_file_raw", "the data file is a raw image", OPTION_BOOL, NULL },
+	{ "lazy_refcounts", "count anew after a crash", OPTION_BOOL, "off" },
+	{ "refcount_bits", "bits of a refcount", OPTION_NUMBER, "16" },
+	{ "nocow", "switch copy-on-write of the file system off",
+	  OPTION_BOOL, NULL },
 	{ NULL, NULL, 0, NULL },
 };
 
@@ -187,6 +188,14 @@ static int data_size(struct image *src, uint64_t cs, uint64_t *bytes)
 	return 0;
 }
 
+/* Can it hold bitmaps: only then is their size worth a line. */
+static bool holds_bitmaps(const struct image *im)
+{
+	const struct qcow2 *q = im->priv;
+
+	return !strcmp(im->format->name, "qcow2") && q->version > 2;
+}
+
 int qcow2_measure(struct optstr *opts, struct image *src,
 		  struct image_measure *m, struct err *e)
 {
@@ -211,7 +220,7 @@ int qcow2_measure(struct optstr *opts, struct image *src,
 	m->required = m->full - (w.data_file ? 0 :
 		((w.size + w.cluster_size - 1) & ~(w.cluster_size - 1)) -
 		((data + w.cluster_size - 1) & ~(w.cluster_size - 1)));
-	m->has_bitmaps = w.version > 2;
+	m->has_bitmaps = w.version > 2 && src && holds_bitmaps(src);
 	return 0;
 }
 

@@ -85,6 +85,9 @@ static int preallocate(struct image *im, uint64_t from, uint64_t to)
 		}
 		if (!rc)
 			rc = qcow2_allocate(im, from, to - from, &r);
+		/* Clusters used before still hold what was in them. */
+		if (!rc && !r.zeroed)
+			rc = file_zero(r.file, r.at, r.end - r.start, false);
 		if (!rc)
 			rc = qcow2_link(im, &r);
 		from = r.end;

@@ -437,7 +437,7 @@ static void name_it(struct qcow2 *q, struct snapshot *s, const char *name)
 	s->date_s = (uint32_t)now.tv_sec;
 	s->date_ns = (uint32_t)now.tv_nsec;
 	s->disk_size = q->size;
-	s->icount = UINT64_MAX;
+	s->icount = 0;		/* as qemu-img does for a disk alone */
 }
 
 int qcow2_snapshot_create(struct image *im, const char *name, struct err *e)
