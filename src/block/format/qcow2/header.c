@@ -304,10 +304,13 @@ static void add(struct build *b, uint32_t type, const void *data,
 	b->at += 8 + padded;
 }
 
-static void add_feature_names(struct build *b)
+/* A courtesy to older programs: only where `more` still fits behind them. */
+static void add_feature_names(struct build *b, uint32_t more)
 {
 	uint8_t table[ARRAY_LEN(features) * FEATURE_NAME_BYTES] = { 0 };
 
+	if (b->full || b->size - b->at < sizeof(table) + 8 + more)
+		return;
 	for (unsigned i = 0; i < ARRAY_LEN(features); i++) {
 		uint8_t *p = table + (size_t)i * FEATURE_NAME_BYTES;
 
@@ -346,6 +349,7 @@ static void put_fields(const struct qcow2 *q, uint8_t *h)
 static void put_extensions(const struct qcow2 *q, struct build *b)
 {
 	const char *format = q->im->backing_format;
+	const char *backing = q->im->backing_name;
 
 	if (format)
 		add(b, (uint32_t)EXT_BACKING_FORMAT, format,
@@ -353,11 +357,12 @@ static void put_extensions(const struct qcow2 *q, struct build *b)
 	if (q->data_name)
 		add(b, EXT_DATA_FILE, q->data_name,
 		    (uint32_t)strlen(q->data_name));
-	if (q->version > 2)
-		add_feature_names(b);
 	for (struct extension *x = q->extensions; x; x = x->next)
 		if (x->type != EXT_FEATURE_NAMES)
 			add(b, x->type, x->data, x->len);
+	if (q->version > 2)
+		add_feature_names(b, 8 + (backing ?
+					  (uint32_t)strlen(backing) : 0));
 	add(b, EXT_END, NULL, 0);
 }
 

@@ -227,7 +227,7 @@ int table_write(struct qcow2 *q, uint64_t at, const uint64_t *table,
 uint64_t refcount_max(const struct qcow2 *q);
 int refcount_get(struct qcow2 *q, uint64_t cluster, uint64_t *v);
 int refcount_set(struct qcow2 *q, uint64_t cluster, uint64_t v);
-/* All clusters the range touches; by +1 or -1. */
+/* All clusters the range touches; by +1 (all or none of them) or -1. */
 int refcount_add(struct qcow2 *q, uint64_t at, uint64_t len, int by);
 /* n clusters in a row; or at least one, if got is there to say how many. */
 int clusters_alloc(struct qcow2 *q, uint64_t n, uint64_t *at, uint64_t *got);

@@ -285,16 +285,15 @@ static int add_one(struct qcow2 *q, uint64_t cluster, int by, bool *free_now)
 	return put(q, cluster, v);
 }
 
-int refcount_add(struct qcow2 *q, uint64_t at, uint64_t len, int by)
+static int fall(struct qcow2 *q, uint64_t c, uint64_t end)
 {
-	uint64_t c = at >> q->cluster_bits, gone = 0;
-	uint64_t end = clusters_of(q, at + len);
+	uint64_t gone = 0;
 	int rc = 0;
 
 	for (; c < end && !rc; c++) {
 		bool free_now = false;
 
-		rc = add_one(q, c, by, &free_now);
+		rc = add_one(q, c, -1, &free_now);
 		if (free_now && !rc) {
 			gone++;
 			continue;
@@ -303,6 +302,22 @@ int refcount_add(struct qcow2 *q, uint64_t at, uint64_t len, int by)
 		gone = 0;
 	}
 	give_back(q, c - gone, gone);
+	return rc;
+}
+
+int refcount_add(struct qcow2 *q, uint64_t at, uint64_t len, int by)
+{
+	uint64_t first = at >> q->cluster_bits, c = first;
+	uint64_t end = clusters_of(q, at + len);
+	bool unused;
+	int rc = 0;
+
+	if (by < 0)
+		return fall(q, first, end);
+	for (; c < end && !rc; c++)
+		rc = add_one(q, c, 1, &unused);
+	if (rc)
+		(void)fall(q, first, c - 1);	/* the first error counts */
 	return rc;
 }
 

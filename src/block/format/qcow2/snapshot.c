@@ -241,23 +241,18 @@ static int save_list(struct qcow2 *q)
 /* ---- a tree of tables ---- */
 
 struct walk {
-	int by;			/* 0: only ask whether +1 is possible */
-	bool full;		/* it is not */
+	int by;
+	uint64_t steps;		/* ranges changed so far */
+	uint64_t limit;		/* stop before more than these */
 };
 
 static int walk_range(struct qcow2 *q, struct walk *w, uint64_t at,
 		      uint64_t len)
 {
-	uint64_t v;
-	int rc = 0;
+	int rc = w->steps == w->limit ? -ECANCELED :
+		refcount_add(q, at, len, w->by);
 
-	if (w->by)
-		return refcount_add(q, at, len, w->by);
-	for (uint64_t c = at >> q->cluster_bits; !rc &&
-	     c < clusters_of(q, at + len); c++) {
-		rc = refcount_get(q, c, &v);
-		w->full |= v == refcount_max(q);
-	}
+	w->steps += !rc;
 	return rc;
 }
 
@@ -318,14 +313,18 @@ static int walk_tree(struct qcow2 *q, const uint64_t *l1, uint32_t n,
 	return rc;
 }
 
+/* Up is all or nothing: refcounts have few bits sometimes. */
 static int add_tree(struct qcow2 *q, const uint64_t *l1, uint32_t n, int by)
 {
-	struct walk ask = { 0 }, w = { .by = by };
-	int rc = by > 0 ? walk_tree(q, l1, n, &ask) : 0;
+	struct walk w = { .by = by, .limit = UINT64_MAX };
+	int rc = walk_tree(q, l1, n, &w);
 
-	if (!rc && ask.full)
-		rc = -E2BIG;
-	return rc ? rc : walk_tree(q, l1, n, &w);
+	if (rc && by > 0) {
+		struct walk back = { .by = -1, .limit = w.steps };
+
+		(void)walk_tree(q, l1, n, &back);	/* else: leaks */
+	}
+	return rc;
 }
 
 /* ---- COPIED flags ---- */
