@@ -9,6 +9,7 @@ const struct image_format *const image_formats[] = {
 	&qcow2_format,
 	&vdi_format,
 	&vpc_format,
+	&qed_format,
 	&raw_format,	/* claims anything, with certainty 1 */
 	NULL,
 };

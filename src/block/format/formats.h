@@ -6,5 +6,5 @@
 #include "block/core/format.h"
 
 extern const struct image_format raw_format, qcow2_format;
-extern const struct image_format vdi_format, vpc_format;
+extern const struct image_format vdi_format, vpc_format, qed_format;
 #endif
