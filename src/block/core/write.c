@@ -29,7 +29,7 @@ struct write {
 
 static uint64_t unit_down(const struct image *im, uint64_t v)
 {
-	return v & ~(uint64_t)(im->cluster - 1);
+	return v - v % im->cluster;
 }
 
 static uint64_t unit_up(const struct image *im, uint64_t v)
@@ -346,7 +346,7 @@ int image_write_compressed(struct image *im, uint64_t offset, const void *buf,
 		return rc;
 	if (!im->format->encode)
 		return -ENOTSUP;
-	if (offset & (im->cluster - 1) || len > im->cluster ||
+	if (offset % im->cluster || len > im->cluster ||
 	    (len < im->cluster && offset + len != im->size))
 		return -EINVAL;
 	whole = xcalloc(1, im->cluster);

@@ -10,6 +10,7 @@ const struct image_format *const image_formats[] = {
 	&vdi_format,
 	&vpc_format,
 	&qed_format,
+	&parallels_format,
 	&raw_format,	/* claims anything, with certainty 1 */
 	NULL,
 };

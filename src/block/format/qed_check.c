@@ -21,7 +21,7 @@ struct walk {
 	struct image_check *c;
 	uint8_t *used;
 	uint64_t clusters;	/* whole ones in the file */
-	uint64_t last;		/* offset of the data cluster before */
+	uint64_t last;		/* offset of the one before in its table */
 	bool fix;
 };
 
@@ -67,6 +67,7 @@ static int check_l2(struct walk *w, uint64_t table, uint64_t entries)
 	uint64_t entry;
 	int rc = 0;
 
+	w->last = 0;
 	for (uint64_t i = 0; i < entries && !rc; i++) {
 		uint64_t at = table + i * QED_ENTRY_BYTES;
 
