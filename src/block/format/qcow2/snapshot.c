@@ -146,7 +146,8 @@ static void snapshot_free(struct snapshot *s)
 
 void snapshots_free(struct qcow2 *q)
 {
-	for (uint32_t i = 0; i < q->snapshot_count; i++)
+	/* The header was counted before there was a list, perhaps. */
+	for (uint32_t i = 0; q->snapshots && i < q->snapshot_count; i++)
 		snapshot_free(&q->snapshots[i]);
 	free(q->snapshots);
 }
