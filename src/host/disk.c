@@ -33,7 +33,7 @@ int disk_open(const char *path, unsigned flags, struct err *e)
 	if (flags & DISK_DIRECT)
 		how |= O_DIRECT;
 	if (flags & DISK_CREATE)
-		how |= O_CREAT | O_TRUNC;
+		how |= O_CREAT;
 	do {
 		fd = open(path, how, 0644);
 	} while (fd < 0 && errno == EINTR);

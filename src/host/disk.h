@@ -17,7 +17,7 @@
 enum disk_open_flags {
 	DISK_WRITE = 1 << 0,
 	DISK_DIRECT = 1 << 1,		/* O_DIRECT */
-	DISK_CREATE = 1 << 2,		/* make it, or empty what is there */
+	DISK_CREATE = 1 << 2,		/* make it, if there is none */
 };
 
 /* A descriptor, or -errno and a sentence with the path in it. */

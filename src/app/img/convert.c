@@ -149,7 +149,7 @@ static int open_sources(struct convert *a, struct copy *c, char *names[],
 	c->sources = xcalloc(n, sizeof(struct image *));
 	for (; c->count < n; c->count++) {
 		a->src.name = names[c->count];
-		c->sources[c->count] = img_open(&a->src, 0);
+		c->sources[c->count] = img_open(&a->src, IMAGE_NO_WRITERS);
 		if (!c->sources[c->count])
 			return 1;
 	}

@@ -308,9 +308,10 @@ int copy_run(const struct copy *c)
 		.work = work, .ctx = &j,
 	};
 
+	/* No two workers are to be in one cluster of the target. */
+	if (image_cluster_size(c->to) > w.chunk)
+		w.chunk = w.buffer = image_cluster_size(c->to);
 	if (c->compress && image_cluster_size(c->to))
 		j.unit = image_cluster_size(c->to);
-	if (j.unit > w.chunk)
-		w.chunk = w.buffer = (size_t)j.unit;
 	return walk_run(&w) ? 1 : 0;
 }

@@ -128,7 +128,7 @@ static int run(void *args, int n, char *operands[])
 		log_error("Must specify both input and output files");
 		return 1;
 	}
-	src = img_open(&a->src, 0);
+	src = img_open(&a->src, IMAGE_NO_WRITERS);
 	if (!src)
 		return 1;
 	status = copy(a, src, &b);

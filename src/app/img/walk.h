@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WALK_CHUNK	(1u << 20)
+#define WALK_CHUNK	(512u << 10)
 #define WALK_THREADS	8	/* preset of -m */
 #define WALK_THREADS_MAX 16
 

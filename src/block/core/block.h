@@ -43,6 +43,8 @@ enum image_flags {
 					 * format nobody named: block 0 may
 					 * not be given a format's header */
 	IMAGE_WRITE_BELOW = 1 << 9,	/* those below, too (commit) */
+	IMAGE_NO_WRITERS = 1 << 10,	/* refuse writers of a raw image, too,
+					 * though it is only read (convert) */
 };
 
 /* Open a chain.  name: a path, "json:{...}", or "driver:rest" as nbd:... is.

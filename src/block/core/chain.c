@@ -211,7 +211,8 @@ static int open_image(struct image **out, struct image_file *f,
 	if (!rc)
 		rc = format_of(&fmt, f, format, e);
 	if (!rc)
-		rc = file_lock(f, !f->writable && fmt->no_metadata, e);
+		rc = file_lock(f, !f->writable && fmt->no_metadata &&
+			       !(flags & IMAGE_NO_WRITERS), e);
 	if (!rc)
 		rc = image_open_file(&im, f, fmt, flags, e);
 	if (rc) {

@@ -106,9 +106,7 @@ int image_create(const char *format, const char *name, struct optstr *opts,
 	rc = file_create(&f, name, e);
 	if (rc)
 		return rc;
-	rc = file_lock(f, false, e);
-	if (!rc)
-		rc = fmt->create(f, opts, e);
+	rc = fmt->create(f, opts, e);
 	file_close(f);
 	return rc;
 }

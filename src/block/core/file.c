@@ -103,6 +103,7 @@ int file_open_opts(struct image_file **out, struct optstr *opts,
 int file_create(struct image_file **out, const char *name, struct err *e)
 {
 	const struct image_proto *proto;
+	struct image_file *f;
 	const char *rest;
 	int rc;
 
@@ -111,7 +112,19 @@ int file_create(struct image_file **out, const char *name, struct err *e)
 		return fail(e, ENOTSUP, "protocol '%s' cannot create '%s'",
 			    proto->name, name);
 	rc = proto->create(rest, e);
-	return rc ? rc : file_open(out, name, IMAGE_WRITE, e);
+	if (!rc)
+		rc = file_open(&f, name, IMAGE_WRITE, e);
+	if (rc)
+		return rc;
+	rc = file_lock(f, false, e);
+	if (!rc && f->size)
+		rc = file_resize(f, 0, PREALLOC_OFF, e);
+	if (rc) {
+		file_close(f);
+		return rc;
+	}
+	*out = f;
+	return 0;
 }
 
 void file_close(struct image_file *f)

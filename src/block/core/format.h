@@ -68,7 +68,7 @@ struct image_proto {
 		      uint64_t *len);
 	/* Bytes of host storage. */
 	int (*usage)(struct image_file *f, uint64_t *bytes);
-	/* Make an empty file called f->name, or empty the one there is. */
+	/* Make a file of that name, if there is none. */
 	int (*create)(const char *name, struct err *e);
 	/* Keep other processes out as `flags` wants; see lock in file.c. */
 	int (*lock)(struct image_file *f, bool writers_share, struct err *e);
@@ -82,6 +82,8 @@ int file_open(struct image_file **out, const char *name, unsigned flags,
 	      struct err *e);
 int file_open_opts(struct image_file **out, struct optstr *opts,
 		   unsigned flags, struct err *e);
+/* An empty file, locked for us.  One that is there is emptied, but only if
+ * nobody uses it. */
 int file_create(struct image_file **out, const char *name, struct err *e);
 void file_close(struct image_file *f);		/* f may be NULL */
 int file_read(struct image_file *f, uint64_t at, void *buf, size_t len);
