@@ -121,6 +121,18 @@ static int count(struct check *c, uint64_t at, uint64_t len)
 
 /* ---- 1: tables ---- */
 
+/* Bits that must be zero. */
+#define L1_RESERVED	0x7f000000000001ffull
+#define L2_RESERVED	0x3f000000000001feull	/* where data are not packed */
+#define REFTABLE_RESERVED	511ull
+
+static void reserved(struct check *c, const char *what, uint64_t entry)
+{
+	say(c, "ERROR found %s entry with reserved bits set: %llx", what,
+	    (unsigned long long)entry);
+	c->out->corruptions++;
+}
+
 static void bad(struct check *c, const char *what, uint64_t at)
 {
 	say(c, "ERROR: %s at 0x%llx is not at a cluster's start", what,
@@ -144,11 +156,34 @@ static void tally(struct check *c, uint64_t host, bool packed)
 	c->next = host + c->q->cluster_size;
 }
 
+/* What the second word of an extended entry may say. */
+static void check_bitmap(struct check *c, const struct l2_entry *l)
+{
+	enum cluster_kind k = entry_kind(c->q, l);
+	const char *fault = NULL;
+
+	if (k == CLUSTER_PACKED && l->bitmap)
+		fault = "compressed cluster with subcluster bits";
+	else if (k == CLUSTER_NONE && l->bitmap & UINT32_MAX)
+		fault = "Unallocated cluster has non-zero subcluster "
+			"allocation map";
+	else if (l->bitmap >> 32 & l->bitmap)
+		fault = "Allocated cluster with corrupted subcluster "
+			"allocation bitmap";
+	if (!fault)
+		return;
+	say(c, "ERROR: %s", fault);
+	c->out->corruptions++;
+}
+
 static int count_entry(struct check *c, const struct l2_entry *l, bool active)
 {
 	struct qcow2 *q = c->q;
 	uint64_t host = l->entry & OFFSET_MASK, at, len;
 
+	if (!(l->entry & OFLAG_COMPRESSED) && l->entry & L2_RESERVED)
+		reserved(c, "l2", l->entry);
+	check_bitmap(c, l);
 	switch (entry_kind(q, l)) {
 	case CLUSTER_NONE:
 	case CLUSTER_ZERO:
@@ -206,6 +241,8 @@ static int count_l1(struct check *c, const uint64_t *l1, uint32_t n,
 	for (uint32_t i = 0; i < n && !rc; i++) {
 		uint64_t table = l1[i] & OFFSET_MASK;
 
+		if (l1[i] & L1_RESERVED)
+			reserved(c, "L1", l1[i]);
 		if (table & (q->cluster_size - 1))
 			bad(c, "L2 table", table);
 		else if (table && table < q->file->size)
@@ -321,34 +358,44 @@ static int count_extensions(struct check *c)
 
 /* ---- 2: refcount structures ---- */
 
+/* One entry of the refcount table; false: the block is no good. */
+static bool count_block(struct check *c, uint32_t i, int *rc)
+{
+	struct qcow2 *q = c->q;
+	uint64_t at = q->reftable[i];
+
+	if (at & REFTABLE_RESERVED) {
+		say(c, "ERROR refcount table entry %u has reserved bits set",
+		    i);
+		return false;
+	}
+	if (at & (q->cluster_size - 1)) {
+		say(c, "ERROR refcount block %u is not cluster aligned; "
+		    "refcount table entry corrupted", i);
+		return false;
+	}
+	if (at >= q->file->size) {
+		say(c, "ERROR refcount block %u is outside image", i);
+		return false;
+	}
+	*rc = count(c, at, q->cluster_size);
+	if (*rc || count_of(c, at >> q->cluster_bits) == 1)
+		return true;
+	say(c, "ERROR refcount block %u refcount=%llu", i,
+	    (unsigned long long)count_of(c, at >> q->cluster_bits));
+	return false;
+}
+
 static int count_blocks(struct check *c)
 {
 	struct qcow2 *q = c->q;
 	int rc = count(c, q->reftable_offset, q->reftable_size * 8ull);
 
-	for (uint32_t i = 0; i < q->reftable_size && !rc; i++) {
-		uint64_t at = q->reftable[i];
-
-		if (!at)
-			continue;
-		if (at & (q->cluster_size - 1)) {
-			bad(c, "refcount block", at);
-			c->rebuild = true;
-		} else if (at >= q->file->size) {
-			say(c, "ERROR: refcount block %u is outside the file",
-			    i);
+	for (uint32_t i = 0; i < q->reftable_size && !rc; i++)
+		if (q->reftable[i] && !count_block(c, i, &rc)) {
 			c->out->corruptions++;
 			c->rebuild = true;
-		} else {
-			rc = count(c, at, q->cluster_size);
-			if (!rc && count_of(c, at >> q->cluster_bits) != 1) {
-				say(c, "ERROR: refcount block %u is used "
-				    "twice", i);
-				c->out->corruptions++;
-				c->rebuild = true;
-			}
 		}
-	}
 	return rc;
 }
 
@@ -362,19 +409,20 @@ static bool uncounted(const struct qcow2 *q, uint64_t cluster)
 	return i >= q->reftable_size || !(q->reftable[i] & ~511ull);
 }
 
-static int compare_one(struct check *c, uint64_t cluster)
+static void compare_one(struct check *c, uint64_t cluster)
 {
 	struct image_check *out = c->out;
 	uint64_t want = count_of(c, cluster), is;
 	bool leak, mend;
-	int rc = refcount_get(c->q, cluster, &is);
 
-	if (rc)
-		return rc;
+	if (refcount_get(c->q, cluster, &is)) {
+		out->check_errors += !!want;	/* the block was told of */
+		return;
+	}
 	if (is || want)
 		out->image_end_offset = (cluster + 1) << c->q->cluster_bits;
 	if (is == want)
-		return 0;
+		return;
 	leak = is > want;
 	mend = c->fix & (leak ? FIX_LEAKS : FIX_ERRORS);
 	if (mend && want && uncounted(c->q, cluster)) {
@@ -388,10 +436,9 @@ static int compare_one(struct check *c, uint64_t cluster)
 	if (mend && want <= refcount_max(c->q) &&
 	    !refcount_set(c->q, cluster, want)) {
 		(*(leak ? &out->leaks_fixed : &out->corruptions_fixed))++;
-		return 0;
+		return;
 	}
 	(*(leak ? &out->leaks : &out->corruptions))++;
-	return 0;
 }
 
 /* Clusters that neither side counts come in large gaps: skip those. */
@@ -409,20 +456,16 @@ static bool empty_chunk(const struct check *c, uint64_t chunk)
 	return true;
 }
 
-static int compare(struct check *c)
+static void compare(struct check *c)
 {
-	int rc = 0;
-
-	for (uint64_t n = 0; n < c->chunk_count && !rc; n++) {
+	for (uint64_t n = 0; n < c->chunk_count; n++) {
 		uint64_t first = n << CHUNK_BITS;
 
 		if (empty_chunk(c, n))
 			continue;
-		for (uint64_t i = 0; i < CHUNK && !rc &&
-		     first + i < c->clusters; i++)
-			rc = compare_one(c, first + i);
+		for (uint64_t i = 0; i < CHUNK && first + i < c->clusters; i++)
+			compare_one(c, first + i);
 	}
-	return rc;
 }
 
 /* ---- refcount structures anew ---- */
@@ -519,17 +562,18 @@ static int rebuild(struct check *c)
 
 /* ---- 4: flags ---- */
 
-static int check_flag(struct check *c, const char *what, uint64_t *entry)
+/* what: "L2 cluster: l1_index=0 l1_entry" and the like. */
+static void check_flag(struct check *c, const char *what, uint64_t *entry)
 {
 	uint64_t at = *entry & OFFSET_MASK, v;
-	int rc;
 
 	if (at & (c->q->cluster_size - 1))
-		return 0;	/* told of before */
-	rc = refcount_get(c->q, at >> c->q->cluster_bits, &v);
-	if (rc || (v == 1) == !!(*entry & OFLAG_COPIED))
-		return rc;
-	say(c, "%s OFLAG_COPIED %s: entry=%llx refcount=%llu",
+		return;		/* told of before */
+	if (refcount_get(c->q, at >> c->q->cluster_bits, &v))
+		return;		/* likewise */
+	if ((v == 1) == !!(*entry & OFLAG_COPIED))
+		return;
+	say(c, "%s OFLAG_COPIED %s=%llx refcount=%llu",
 	    c->fix & FIX_ERRORS ? "Repairing" : "ERROR", what,
 	    (unsigned long long)*entry, (unsigned long long)v);
 	if (c->fix & FIX_ERRORS) {
@@ -538,7 +582,6 @@ static int check_flag(struct check *c, const char *what, uint64_t *entry)
 	} else {
 		c->out->corruptions++;
 	}
-	return 0;
 }
 
 static int check_l2_flags(struct check *c, uint64_t table, uint8_t *buf)
@@ -557,7 +600,7 @@ static int check_l2_flags(struct check *c, uint64_t table, uint8_t *buf)
 		if (q->data || (k != CLUSTER_DATA && k != CLUSTER_ZERO_KEPT))
 			continue;
 		was = l.entry;
-		rc = check_flag(c, "data cluster", &l.entry);
+		check_flag(c, "data cluster: l2_entry", &l.entry);
 		if (was == l.entry)
 			continue;
 		changed = true;
@@ -575,6 +618,7 @@ static int check_flags(struct check *c)
 	struct qcow2 *q = c->q;
 	uint8_t *buf = malloc(q->cluster_size);
 	int rc = buf ? 0 : -ENOMEM;
+	char what[64];
 
 	for (uint32_t i = 0; i < q->l1_size && !rc; i++) {
 		uint64_t table = q->l1[i] & OFFSET_MASK;
@@ -582,9 +626,10 @@ static int check_flags(struct check *c)
 		if (!table || table & (q->cluster_size - 1) ||
 		    table >= q->file->size)
 			continue;
-		rc = check_flag(c, "L2 cluster", &q->l1[i]);
-		if (!rc)
-			rc = check_l2_flags(c, table, buf);
+		(void)snprintf(what, sizeof(what), "L2 cluster: l1_index=%u "
+			       "l1_entry", i);
+		check_flag(c, what, &q->l1[i]);
+		rc = check_l2_flags(c, table, buf);
 	}
 	if (!rc && c->fix & FIX_ERRORS)
 		rc = table_write(q, q->l1_offset, q->l1, 0, q->l1_size);
@@ -619,7 +664,7 @@ static int rebuild_all(struct check *c)
 	c->chunks = NULL;
 	out->allocated_clusters = out->fragmented_clusters = 0;
 	out->compressed_clusters = 0;
-	out->corruptions = 0;
+	out->corruptions = out->check_errors = 0;
 	c->next = 0;
 	rc = count_all(c);
 	if (!rc)
@@ -673,8 +718,8 @@ int qcow2_check(struct image *im, unsigned fix, struct image_check *out,
 		rc = count_all(&c);
 	if (!rc)
 		rc = count_blocks(&c);
-	if (!rc && !c.rebuild)
-		rc = compare(&c);
+	if (!rc && !(c.rebuild && fix & FIX_ERRORS))
+		compare(&c);	/* may find that it takes a rebuild */
 	if (!rc && c.rebuild && fix & FIX_ERRORS)
 		rc = rebuild_all(&c);
 	if (!rc)

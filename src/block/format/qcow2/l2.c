@@ -139,11 +139,11 @@ int l2_own(struct qcow2 *q, uint64_t offset)
 
 	if (i >= q->l1_size)
 		return -EFBIG;
-	if (q->l1[i] & OFLAG_COPIED)
-		return 0;
 	old = q->l1[i] & OFFSET_MASK;
 	if (old & (q->cluster_size - 1))
 		return corrupt(q, "L2 table", old);
+	if (old && q->l1[i] & OFLAG_COPIED)
+		return 0;
 	rc = clusters_alloc(q, 1, &at, NULL);
 	if (rc)
 		return rc;

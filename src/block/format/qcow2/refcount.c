@@ -95,9 +95,9 @@ static int find_page(struct qcow2 *q, uint64_t cluster, uint8_t **page,
 	if (i >= q->reftable_size)
 		return 0;
 	at = q->reftable[i] & REFTABLE_MASK;
-	if (!at)
+	if (!at || at >= MAX_HOST)	/* nothing can be there */
 		return 0;
-	if (at & (q->cluster_size - 1) || at >= MAX_HOST)
+	if (at & (q->cluster_size - 1))
 		return corrupt(q, "refcount block", at);
 	inside = cluster & (block_entries(q) - 1);
 	byte = (inside << q->refcount_order) / 8;

@@ -130,8 +130,10 @@ static int write_size(struct qcow2 *q, uint64_t size)
 
 	store_be64(field, size);
 	rc = header_put(q, HDR_SIZE, field, sizeof(field));
-	if (!rc)
-		q->size = q->im->size = size;
+	if (!rc) {
+		q->size = size;
+		q->im->size = size;
+	}
 	return rc;
 }
 

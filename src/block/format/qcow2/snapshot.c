@@ -539,8 +539,10 @@ int qcow2_snapshot_apply(struct image *im, const char *which, struct err *e)
 	if (!rc && s->disk_size != q->size) {
 		store_be64(field, s->disk_size);
 		rc = header_put(q, HDR_SIZE, field, sizeof(field));
-		if (!rc)
-			q->size = im->size = s->disk_size;
+		if (!rc) {
+			q->size = s->disk_size;
+			im->size = s->disk_size;
+		}
 	}
 	return said(e, rc, "go to the snapshot");
 }
@@ -600,6 +602,7 @@ int qcow2_snapshot_load(struct image *im, const char *which, struct err *e)
 	free(q->l1);
 	q->l1 = l1;
 	q->l1_size = s->l1_size;
-	q->size = im->size = s->disk_size;
+	q->size = s->disk_size;
+	im->size = s->disk_size;
 	return 0;
 }
