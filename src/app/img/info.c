@@ -12,7 +12,7 @@
 #include "app/img/img.h"
 #include "app/img/size.h"
 #include "app/img/snapshot_list.h"
-#include "base/alloc.h"
+#include "base/bytes.h"
 
 struct info {
 	struct img_source src;
@@ -90,6 +90,18 @@ static struct json *specific_json(const struct image_info *info)
 	return j;
 }
 
+/* Formats of which QEMU never says whether they were closed cleanly. */
+static bool tells_dirty(const char *format)
+{
+	static const char *const silent[] = { "parallels", "bochs", "cloop",
+					      "dmg" };
+
+	for (size_t i = 0; i < ARRAY_LEN(silent); i++)
+		if (!strcmp(silent[i], format))
+			return false;
+	return true;
+}
+
 static struct json *info_json(const struct image_info *info)
 {
 	struct json *j = json_new_object(), *list;
@@ -105,7 +117,8 @@ static struct json *info_json(const struct image_info *info)
 		json_put(j, "encrypted", json_new_bool(true));
 	if (info->compressed)
 		json_put(j, "compressed", json_new_bool(true));
-	json_put(j, "dirty-flag", json_new_bool(info->dirty));
+	if (tells_dirty(info->format))
+		json_put(j, "dirty-flag", json_new_bool(info->dirty));
 	put_text(j, "backing-filename", info->backing_name);
 	put_text(j, "full-backing-filename", info->backing_path);
 	put_text(j, "backing-filename-format", info->backing_format);

@@ -339,9 +339,16 @@ static int set_l2(struct image *im, uint64_t offset, uint64_t entry)
 	return rc ? rc : qed_set_entry(q->l2_cache, at, entry);
 }
 
+/* QEMU takes the file to end with its last whole cluster.  Others may be
+ * writing behind this one, so the file is not resized. */
 static int qed_link(struct image *im, const struct reserve *r)
 {
-	return set_l2(im, r->start, r->at);
+	uint64_t end = r->at + (r->end - r->start);
+	int rc = 0;
+
+	if (im->file->size < end)
+		rc = file_write(im->file, end - 1, "", 1);
+	return rc ? rc : set_l2(im, r->start, r->at);
 }
 
 /* Clusters with space keep it. */
