@@ -139,6 +139,7 @@ struct image {
 	bool writable;
 	_Atomic uint64_t size;		/* bytes the guest sees; open() sets */
 	uint32_t cluster;		/* unit of allocation; 0: none */
+	bool packs;		/* every write is packed: no allocate() */
 	/* What open() found written in the file; owned; NULL: nothing. */
 	char *backing_name, *backing_format;
 	char *backing_path;		/* owned: backing_name resolved */
@@ -186,8 +187,9 @@ struct image_format {
 	/* Order and write all metadata; ends with file_flush(). */
 	int (*flush)(struct image *im);
 
-	/* Pack one cluster into out (len bytes): the packed length, or 0 if
-	 * it does not become smaller.  Without the lock. */
+	/* Pack one cluster into out, which has room for an eighth more: the
+	 * packed length, or 0 to have it written plainly, as what does not
+	 * become smaller.  Without the lock. */
 	size_t (*encode)(struct image *im, const void *in, size_t len,
 			 void *out);
 	/* Reserve `packed` bytes for the cluster at offset: r->at; core writes

@@ -16,4 +16,7 @@ int image_read_any(struct image *im, uint64_t offset, void *buf, size_t len,
 /* Does all of it read as zeroes, as far as metadata tell?  An exclusive request
  * of the caller's covers it in im. */
 bool image_maps_zero(struct image *im, uint64_t offset, uint64_t len);
+/* Write the first *done of len bytes into an image that is im->packs. */
+int pack_some(struct image *im, uint64_t offset, const uint8_t *buf,
+	      size_t len, size_t *done);
 #endif

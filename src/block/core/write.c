@@ -223,6 +223,10 @@ static int write_range(struct image *im, uint64_t offset, const uint8_t *buf,
 	int rc = 0;
 
 	for (; w.len && !rc; w.offset += n, w.buf += n, w.len -= n) {
+		if (im->packs) {
+			rc = pack_some(im, w.offset, w.buf, w.len, &n);
+			continue;
+		}
 		if (!im->cluster) {
 			rc = write_plain(&w, &n);
 			continue;
@@ -350,7 +354,7 @@ int image_write_compressed(struct image *im, uint64_t offset, const void *buf,
 	    (len < im->cluster && offset + len != im->size))
 		return -EINVAL;
 	whole = xcalloc(1, im->cluster);
-	packed = xcalloc(1, im->cluster);
+	packed = xcalloc(1, im->cluster + im->cluster / 8);
 	memcpy(whole, buf, len);
 	n = im->format->encode(im, whole, im->cluster, packed);
 	rc = n ? write_packed(im, offset, packed, n) :

@@ -11,6 +11,7 @@ const struct image_format *const image_formats[] = {
 	&vpc_format,
 	&qed_format,
 	&parallels_format,
+	&vmdk_format,
 	&raw_format,	/* claims anything, with certainty 1 */
 	NULL,
 };

@@ -7,5 +7,5 @@
 
 extern const struct image_format raw_format, qcow2_format;
 extern const struct image_format vdi_format, vpc_format, qed_format;
-extern const struct image_format parallels_format;
+extern const struct image_format parallels_format, vmdk_format;
 #endif

@@ -48,6 +48,7 @@ struct parallels {
 	uint32_t entries;
 	uint64_t data;		/* bytes before any cluster */
 	uint64_t next;		/* where the next cluster goes */
+	uint64_t had;		/* the same when the image was opened */
 	bool unclean;
 	struct sector_table *table;
 };
@@ -138,6 +139,7 @@ static int parallels_open(struct image *im, struct err *e)
 	if (im->writable)
 		rc = sector_table_walk(im->file, HEADER_BYTES, p->entries,
 				       note_end, p);
+	p->had = p->next;
 	return rc ? fail(e, -rc, "parallels: cannot read the entries: %s",
 			 strerror(-rc)) : 0;
 }
@@ -145,8 +147,9 @@ static int parallels_open(struct image *im, struct err *e)
 static int parallels_flush(struct image *im)
 {
 	struct parallels *p = im->priv;
+	int rc = p->next > p->had ? sector_fill_to(im->file, p->next) : 0;
 
-	return sector_table_sync(p->table);
+	return rc ? rc : sector_table_sync(p->table);
 }
 
 static int parallels_close(struct image *im)

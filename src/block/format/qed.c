@@ -72,8 +72,10 @@ bool qed_offset_ok(const struct image *im, uint64_t at, uint64_t n)
 int qed_flush(struct image *im)
 {
 	struct qed *q = im->priv;
-	int rc = file_flush(im->file);
+	int rc = table_cache_dirty(q->l2_cache) ?
+		sector_fill_to(im->file, q->next) : 0;
 
+	rc = rc ? rc : file_flush(im->file);
 	if (!rc && table_cache_dirty(q->l2_cache)) {
 		rc = table_cache_write(q->l2_cache);
 		rc = rc ? rc : file_flush(im->file);

@@ -103,6 +103,11 @@ int sector_table_walk(struct image_file *f, uint64_t at, uint64_t count,
 	return rc;
 }
 
+int sector_fill_to(struct image_file *f, uint64_t end)
+{
+	return end > f->size ? file_resize(f, end, PREALLOC_OFF, NULL) : 0;
+}
+
 /* ---- create ---- */
 
 uint64_t sector_round_up(uint64_t v, uint64_t unit)

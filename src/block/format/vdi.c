@@ -177,7 +177,8 @@ static int vdi_flush(struct image *im)
 
 	if (!rc && v->allocated != v->written) {
 		store_le32(count, v->allocated);
-		rc = file_write(im->file, H_ALLOCATED, count, sizeof(count));
+		rc = sector_fill_to(im->file, v->data + v->next * BLOCK);
+		rc = rc ? rc : file_write(im->file, H_ALLOCATED, count, sizeof(count));
 		if (!rc)
 			v->written = v->allocated;
 	}
