@@ -44,6 +44,7 @@ static struct image *image_new(struct image_file *f,
 	im->flags = flags;
 	im->writable = flags & IMAGE_WRITE;
 	pthread_mutex_init(&im->lock, NULL);
+	pthread_mutex_init(&im->flushing, NULL);
 	pthread_cond_init(&im->idle, NULL);
 	return im;
 }
@@ -59,6 +60,7 @@ static int close_one(struct image *im, bool opened, bool with_file)
 	free(im->backing_format);
 	free(im->backing_path);
 	pthread_mutex_destroy(&im->lock);
+	pthread_mutex_destroy(&im->flushing);
 	pthread_cond_destroy(&im->idle);
 	free(im);
 	return rc;

@@ -149,7 +149,8 @@ struct image {
 	pthread_cond_t idle;		/* some request of `busy` has ended */
 	struct request *busy;		/* in flight; they live on stacks */
 	unsigned waiters;
-	_Atomic bool dirty;		/* written since the last flush */
+	_Atomic bool dirty;		/* written since the last flush began */
+	pthread_mutex_t flushing;	/* one at a time; taken before `lock` */
 };
 
 /* Unset entries are NULL; only name, open, close and map must be there. */

@@ -248,7 +248,7 @@ static int check_range(const struct image *im, uint64_t offset, uint64_t len)
 	return offset > im->size || len > im->size - offset ? -EINVAL : 0;
 }
 
-int image_flush(struct image *im)
+static int flush_locked(struct image *im)
 {
 	int rc;
 
@@ -263,6 +263,18 @@ int image_flush(struct image *im)
 	}
 	if (rc)
 		atomic_store(&im->dirty, true);
+	return rc;
+}
+
+/* What a flush that is on its way has taken on is not durable before that
+ * ends: so the next one waits for it. */
+int image_flush(struct image *im)
+{
+	int rc;
+
+	pthread_mutex_lock(&im->flushing);
+	rc = flush_locked(im);
+	pthread_mutex_unlock(&im->flushing);
 	return rc;
 }
 
