@@ -222,8 +222,7 @@ int image_check(struct image *im, unsigned fix, struct image_check *c,
  * the last unit when it once shrank. */
 static int clear_growth(struct image *im, uint64_t old, struct err *e)
 {
-	uint64_t end = im->cluster ? (old + im->cluster - 1) &
-		~(uint64_t)(im->cluster - 1) : old;
+	uint64_t end = im->cluster ? unit_up(im, old) : old;
 	int rc;
 
 	if (im->below && im->below->size > end)

@@ -27,16 +27,6 @@ struct write {
 	size_t len;
 };
 
-static uint64_t unit_down(const struct image *im, uint64_t v)
-{
-	return v - v % im->cluster;
-}
-
-static uint64_t unit_up(const struct image *im, uint64_t v)
-{
-	return unit_down(im, v + im->cluster - 1);
-}
-
 /* ---- around a write into new space ---- */
 
 bool image_maps_zero(struct image *im, uint64_t offset, uint64_t len)
@@ -214,8 +204,8 @@ static int write_plain(const struct write *w, size_t *done)
 	return file_write(x.file, x.at, w->buf, *done);
 }
 
-static int write_range(struct image *im, uint64_t offset, const uint8_t *buf,
-		       size_t len)
+int image_write_range(struct image *im, uint64_t offset, const void *buf,
+		      size_t len)
 {
 	struct write w = { .im = im, .offset = offset, .buf = buf,
 			   .len = len };
@@ -241,7 +231,7 @@ static int write_range(struct image *im, uint64_t offset, const uint8_t *buf,
 
 /* ---- for the user ---- */
 
-static int check_range(const struct image *im, uint64_t offset, uint64_t len)
+int image_check_range(const struct image *im, uint64_t offset, uint64_t len)
 {
 	if (!im->writable)
 		return -EROFS;
@@ -278,7 +268,7 @@ int image_flush(struct image *im)
 	return rc;
 }
 
-static int durable(struct image *im, int rc, unsigned req)
+int image_durable(struct image *im, int rc, unsigned req)
 {
 	if (rc || !(req & IMAGE_FUA || im->flags & IMAGE_WRITETHROUGH))
 		return rc;
@@ -311,13 +301,13 @@ static bool forges_header(struct image *im, uint64_t offset, const void *buf,
 int image_write(struct image *im, uint64_t offset, const void *buf,
 		size_t len, unsigned req)
 {
-	int rc = check_range(im, offset, len);
+	int rc = image_check_range(im, offset, len);
 
 	if (!rc && forges_header(im, offset, buf, len))
 		rc = -EPERM;
 	if (!rc)
-		rc = write_range(im, offset, buf, len);
-	return durable(im, rc, req);
+		rc = image_write_range(im, offset, buf, len);
+	return image_durable(im, rc, req);
 }
 
 /* ---- compressed ---- */
@@ -354,7 +344,7 @@ static int write_packed(struct image *im, uint64_t offset, const void *packed,
 int image_write_compressed(struct image *im, uint64_t offset, const void *buf,
 			   size_t len)
 {
-	int rc = check_range(im, offset, len);
+	int rc = image_check_range(im, offset, len);
 	uint8_t *whole, *packed;
 	size_t n;
 
@@ -370,154 +360,8 @@ int image_write_compressed(struct image *im, uint64_t offset, const void *buf,
 	memcpy(whole, buf, len);
 	n = im->format->encode(im, whole, im->cluster, packed);
 	rc = n ? write_packed(im, offset, packed, n) :
-		write_range(im, offset, buf, len);
+		image_write_range(im, offset, buf, len);
 	free(whole);
 	free(packed);
-	return durable(im, rc, 0);
-}
-
-/* ---- zeroes and discards ---- */
-
-/* The format's zero or discard for whole units, alone in them. */
-typedef int units_fn(struct image *im, uint64_t offset, uint64_t len,
-		     unsigned req);
-
-/* So much goes under one hold of the lock. */
-#define UNITS_MAX	(4 * GiB)
-
-static int zero_units(struct image *im, uint64_t offset, uint64_t len,
-		      unsigned req)
-{
-	return im->format->zero ? im->format->zero(im, offset, len, req) :
-		-ENOTSUP;
-}
-
-static int discard_units(struct image *im, uint64_t offset, uint64_t len,
-			 unsigned req)
-{
-	(void)req;
-	return im->format->discard ? im->format->discard(im, offset, len) : 0;
-}
-
-static int on_units(struct image *im, uint64_t offset, uint64_t len,
-		    unsigned req, units_fn *fn)
-{
-	int rc = 0;
-
-	while (len && !rc) {
-		uint64_t n = len < UNITS_MAX ? len : UNITS_MAX;
-
-		pthread_mutex_lock(&im->lock);
-		while (request_blocked(im, offset, unit_up(im, offset + n),
-				       true))
-			request_wait(im);
-		rc = fn(im, offset, n, req);
-		pthread_mutex_unlock(&im->lock);
-		offset += n;
-		len -= n;
-	}
-	atomic_store(&im->dirty, true);
-	return rc;
-}
-
-static int write_zeroes(struct image *im, uint64_t offset, uint64_t len,
-			unsigned req)
-{
-	size_t size = len < MiB ? (size_t)len : MiB;
-	uint8_t *zeroes;
-	int rc = 0;
-
-	if (!len)
-		return 0;
-	if (req & IMAGE_NO_FALLBACK)
-		return -ENOTSUP;
-	zeroes = xcalloc(1, size);
-	for (; len && !rc; offset += size, len -= size) {
-		if (size > len)
-			size = (size_t)len;
-		rc = write_range(im, offset, zeroes, size);
-	}
-	free(zeroes);
-	return rc;
-}
-
-/* Part of a unit: nothing to do if it reads as zeroes as it is. */
-static int zero_part(struct image *im, uint64_t offset, uint64_t len,
-		     unsigned req)
-{
-	struct request rq;
-	uint64_t end = offset + len;
-	bool zero;
-
-	if (!len)
-		return 0;
-	pthread_mutex_lock(&im->lock);
-	while (request_blocked(im, offset, end, true))
-		request_wait(im);
-	request_begin(im, &rq, offset, end, true);
-	pthread_mutex_unlock(&im->lock);
-	zero = image_maps_zero(im, offset, len);
-	pthread_mutex_lock(&im->lock);
-	request_end(im, &rq);
-	pthread_mutex_unlock(&im->lock);
-	return zero ? 0 : write_zeroes(im, offset, len, req);
-}
-
-static int zero_in_units(struct image *im, uint64_t offset, uint64_t len,
-			 unsigned req)
-{
-	uint64_t end = offset + len;
-	uint64_t first = unit_up(im, offset);
-	uint64_t last = end == im->size ? end : unit_down(im, end);
-	int rc;
-
-	if (first >= end || first >= last)
-		return zero_part(im, offset, len, req);
-	rc = zero_part(im, offset, first - offset, req);
-	if (!rc)
-		rc = on_units(im, first, last - first, req, zero_units);
-	if (rc == -ENOTSUP)
-		rc = write_zeroes(im, first, last - first, req);
-	return rc ? rc : zero_part(im, last, end - last, req);
-}
-
-int image_zero(struct image *im, uint64_t offset, uint64_t len, unsigned req)
-{
-	bool unmap = req & IMAGE_MAY_UNMAP && im->flags & IMAGE_UNMAP;
-	int rc = check_range(im, offset, len);
-
-	if (rc || !len)
-		return rc;
-	if (!unmap)
-		req &= ~(unsigned)IMAGE_MAY_UNMAP;
-	if (im->cluster)
-		rc = zero_in_units(im, offset, len, req);
-	else if (!im->format->no_metadata)
-		rc = write_zeroes(im, offset, len, req);
-	else if (req & IMAGE_NO_FALLBACK)
-		rc = file_zero_fast(im->file, offset, len, unmap);
-	else
-		rc = file_zero(im->file, offset, len, unmap);
-	atomic_store(&im->dirty, true);
-	return durable(im, rc, req);
-}
-
-int image_discard(struct image *im, uint64_t offset, uint64_t len)
-{
-	int rc = check_range(im, offset, len);
-	uint64_t end = offset + len;
-
-	if (rc || !len || !(im->flags & IMAGE_UNMAP))
-		return rc;
-	if (!im->cluster) {
-		rc = im->format->no_metadata ?
-			file_discard(im->file, offset, len) : 0;
-		atomic_store(&im->dirty, true);
-		return rc == -ENOTSUP ? 0 : rc;
-	}
-	offset = unit_up(im, offset);
-	if (end != im->size)
-		end = unit_down(im, end);
-	return offset < end ?
-		on_units(im, offset, end - offset, 0, discard_units) : 0;
+	return image_durable(im, rc, 0);
 }
