@@ -12,6 +12,8 @@ const struct image_format *const image_formats[] = {
 	&qed_format,
 	&parallels_format,
 	&vmdk_format,
+	&bochs_format,
+	&cloop_format,
 	&raw_format,	/* claims anything, with certainty 1 */
 	NULL,
 };

@@ -8,4 +8,5 @@
 extern const struct image_format raw_format, qcow2_format;
 extern const struct image_format vdi_format, vpc_format, qed_format;
 extern const struct image_format parallels_format, vmdk_format;
+extern const struct image_format bochs_format, cloop_format;
 #endif

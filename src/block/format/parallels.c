@@ -251,7 +251,6 @@ static int check_entry(void *ctx, uint64_t n, const uint8_t *entry)
 	static const uint8_t none[4];
 	struct walk *w = ctx;
 	uint64_t at = load_le32(entry) * w->p->unit;
-	int rc = 0;
 
 	if (!at) {
 		w->last = 0;
@@ -259,12 +258,11 @@ static int check_entry(void *ctx, uint64_t n, const uint8_t *entry)
 	}
 	if (at < w->p->data || at >= w->im->file->size) {
 		say(w->c, "is outside the file's data", n);
-		if (w->fix)
-			rc = sector_table_set(w->p->table,
-					      HEADER_BYTES + n * 4, none);
 		w->c->corruptions += !w->fix;
 		w->c->corruptions_fixed += w->fix;
-		return rc;
+		if (w->fix)
+			return sector_table_set(w->p->table,
+						HEADER_BYTES + n * 4, none);
 	}
 	w->c->allocated_clusters++;
 	if (w->last && w->last + w->p->cluster != at)
