@@ -62,6 +62,24 @@ static int zeroes(struct image *im, uint64_t at, uint64_t *len, bool *zero)
 	return 0;
 }
 
+/* Let a span end where a unit does, or with the run it is in. */
+static void to_units(const struct job *j, uint64_t at, uint64_t run,
+		     struct span *s)
+{
+	uint64_t over = (at + s->len) % j->unit;
+
+	if (!over || s->len == run)
+		return;
+	if (s->skip && s->len > over) {
+		s->len -= over;
+		return;
+	}
+	s->len += j->unit - over;
+	if (s->len > run)
+		s->len = run;
+	s->skip = false;
+}
+
 /* Only what the image does not hold itself can change, and only where one of
  * the two below holds something. */
 static int look(void *ctx, uint64_t at, uint64_t max, struct span *s)
@@ -81,6 +99,7 @@ static int look(void *ctx, uint64_t at, uint64_t max, struct span *s)
 	if (!r)
 		r = zeroes(j->will, at, &s->len, &will_zero);
 	s->skip = !r && was_zero && will_zero;
+	to_units(j, at, st.len, s);
 	return r;
 }
 
@@ -110,7 +129,11 @@ static int work(void *ctx, const struct span *s, uint8_t *buf)
 			part = n - i;
 		if (!memcmp(was + i, will + i, part))
 			continue;
-		if (walk_is_zero(was + i, part))
+		/* Of part of a cluster, image_zero() would say that it is
+		 * zeroes already, which is so only as long as the old image
+		 * is below. */
+		if (part == image_cluster_size(j->im) &&
+		    walk_is_zero(was + i, part))
 			r = image_zero(j->im, s->start + i, part, 0);
 		else
 			r = image_write(j->im, s->start + i, was + i, part, 0);
