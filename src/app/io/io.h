@@ -1,8 +1,8 @@
 /* app/io/io.h - the image exerciser: single requests, by hand or by scripts.
  *
- * What becomes of a request goes to stdout, as with qemu-io, whose users compare
- * that; what keeps a command from running goes to stderr.  A command returns
- * 0, or -1 after it has said why; the program's status is 1 if one did.
+ * What becomes of a request goes to stdout, as with qemu-io, whose users
+ * compare that; what keeps a command from running goes to stderr.  A command
+ * returns 0, or -1 after it has said why; the program's status is 1 if one did.
  *
  * SPDX-License-Identifier: MIT
  */
