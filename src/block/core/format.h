@@ -139,7 +139,7 @@ struct image {
 	bool writable;
 	_Atomic uint64_t size;		/* bytes the guest sees; open() sets */
 	uint32_t cluster;		/* unit of allocation; 0: none */
-	bool packs;		/* every write is packed: no allocate() */
+	bool packs;			/* every write is packed: no allocate() */
 	/* What open() found written in the file; owned; NULL: nothing. */
 	char *backing_name, *backing_format;
 	char *backing_path;		/* owned: backing_name resolved */

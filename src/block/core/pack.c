@@ -1,7 +1,7 @@
 /* block/core/pack.c - images that store nothing but packed clusters.
  *
- * Whatever is written becomes whole clusters, packed anew: what a request leaves
- * of one is read first.  A cluster belongs to one request from its reading to
+ * Whatever is written becomes whole clusters, packed anew: what a request
+ * leaves of one is read first.  A cluster belongs to one request from its reading to
  * its linking.
  *
  * SPDX-License-Identifier: MIT

@@ -185,7 +185,7 @@ static int parallels_map(struct image *im, uint64_t offset, struct extent *x)
 	x->kind = EXTENT_DATA;
 	x->in_place = true;
 	x->at = load_le32(entry) * p->unit;
-	if (x->at < p->data)
+	if (x->at < p->data || x->at >= im->file->size)
 		return -EIO;
 	x->at += offset % p->cluster;
 	return 0;

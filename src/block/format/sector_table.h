@@ -36,8 +36,8 @@ int sector_table_walk(struct image_file *f, uint64_t at, uint64_t count,
 		      int (*each)(void *ctx, uint64_t n, const uint8_t *entry),
 		      void *ctx);
 
-/* Make a file reach to `end`, where core left zeroes at the end unwritten.  With
- * the lock held and no space given out beyond `end`. */
+/* Make a file reach to `end`, where core left zeroes at the end unwritten.
+ * With the lock held and no space given out beyond `end`. */
 int sector_fill_to(struct image_file *f, uint64_t end);
 
 /* ---- what create() of several formats repeats ---- */

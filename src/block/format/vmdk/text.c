@@ -1,7 +1,7 @@
 /* block/format/vmdk/text.c - read what a descriptor says.
  *
- * A descriptor is text of lines KEY=VALUE and one line per extent.  It is a file
- * of its own, or lies in the header of a sparse extent.
+ * A descriptor is text of lines KEY=VALUE and one line per extent.  It is a
+ * file of its own, or lies in the header of a sparse extent.
  *
  * SPDX-License-Identifier: MIT
  */
