@@ -352,6 +352,9 @@ int image_write_compressed(struct image *im, uint64_t offset, const void *buf,
 		return rc;
 	if (!im->format->encode)
 		return -ENOTSUP;
+	if (!im->cluster)	/* this one has none, others of its format do */
+		return image_durable(im, image_write_range(im, offset, buf,
+							   len), 0);
 	if (offset % im->cluster || len > im->cluster ||
 	    (len < im->cluster && offset + len != im->size))
 		return -EINVAL;

@@ -49,6 +49,21 @@ static void a_disk_goes_on_in_the_next_extent(void **state)
 	}
 }
 
+static void a_flat_image_takes_packed_writes_plainly(void **state)
+{
+	uint8_t b[512] = { 7 }, got[512];
+	struct image *im;
+
+	(void)state;
+	assert_int_equal(test_create("vmdk", "f.vmdk", "size=1M,"
+				     "subformat=monolithicFlat"), 0);
+	im = test_open(NULL, "f.vmdk", IMAGE_WRITE);
+	assert_int_equal(image_write_compressed(im, 512, b, 512), 0);
+	assert_int_equal(image_read(im, 512, got, 512), 0);
+	assert_memory_equal(got, b, 512);
+	assert_int_equal(image_close(im), 0);
+}
+
 static void an_image_names_its_parent(void **state)
 {
 	struct image *im;
@@ -134,6 +149,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_written_is_read),
 		TEST(a_disk_goes_on_in_the_next_extent),
+		TEST(a_flat_image_takes_packed_writes_plainly),
 		TEST(an_image_names_its_parent),
 		TEST(bad_headers_are_refused),
 		TEST(bad_descriptors_are_refused),
