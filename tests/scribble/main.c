@@ -201,9 +201,12 @@ static void try_discard(uint64_t at, uint8_t *buf, uint64_t len)
 /* A whole cluster, packed. */
 static void try_packed(uint64_t *state, unsigned me, uint64_t at, uint8_t *buf)
 {
-	uint64_t unit = image_cluster_size(image), len = unit;
+	uint64_t unit = image_cluster_size(image), len;
 	int rc;
 
+	if (!unit)
+		unit = 64 * KiB;
+	len = unit;
 	range_give(me);
 	at -= at % unit;
 	if (len > size - at)
