@@ -1,21 +1,21 @@
 /* block/core/names.c - see names.h
  *
- * json: text is read by json-c.  Nested objects become dotted keys; what stands
- * in a list gets its number for a key, as QEMU has it ("server.0.host").
+ * Nested objects of a json: text become dotted keys; what stands in a list gets
+ * its number for a key, as QEMU has it ("server.0.host").
  *
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "block/core/block.h"
 #include "block/core/names.h"
 
-#define JSON_MAX_BYTES	(1 << 20)
-#define JSON_MAX_DEPTH	24
+#define NAME_MAX_BYTES	(1 << 16)
+#define DEPTH_MAX	24	/* of objects and lists in each other */
 
 char *option_text(const char *key, const char *value)
 {
@@ -68,64 +68,55 @@ int options_below(struct optstr **out, struct optstr *from,
 	return rc;
 }
 
-static int flatten(char **text, const char *key, struct json_object *v,
+static int flatten(char **text, const char *key, const struct json *v,
 		   unsigned depth, struct err *e);
 
-static int flatten_dict(char **text, const char *at, struct json_object *v,
-			unsigned depth, struct err *e)
+static int flatten_members(char **text, const char *at, const struct json *v,
+			   unsigned depth, struct err *e)
 {
 	int rc = 0;
 
-	json_object_object_foreach(v, name, child) {
-		char *key = *at ? xasprintf("%s.%s", at, name) : xstrdup(name);
+	for (size_t i = 0; i < json_count(v) && !rc; i++) {
+		const struct json *child = json_at(v, i);
+		const char *name = json_key(child);
+		char *key = name ? xstrdup(name) : xasprintf("%zu", i);
 
-		if (!*name || strpbrk(name, "=,"))
+		if (!*key || strpbrk(key, "=,"))
 			rc = fail(e, EINVAL, "json: the key '%s' is no name",
-				  name);
+				  key);
+		if (!rc && *at) {
+			char *whole = xasprintf("%s.%s", at, key);
+
+			free(key);
+			key = whole;
+		}
 		if (!rc)
 			rc = flatten(text, key, child, depth + 1, e);
 		free(key);
-		if (rc)
-			break;
 	}
 	return rc;
 }
 
-static int flatten_list(char **text, const char *at, struct json_object *v,
-			unsigned depth, struct err *e)
-{
-	size_t n = json_object_array_length(v);
-	int rc = 0;
-
-	for (size_t i = 0; i < n && !rc; i++) {
-		char *key = xasprintf("%s.%zu", at, i);
-
-		rc = flatten(text, key, json_object_array_get_idx(v, i),
-			     depth + 1, e);
-		free(key);
-	}
-	return rc;
-}
-
-static int flatten(char **text, const char *key, struct json_object *v,
+static int flatten(char **text, const char *key, const struct json *v,
 		   unsigned depth, struct err *e)
 {
-	if (depth > JSON_MAX_DEPTH)
-		return fail(e, EINVAL, "json: more than %d levels",
-			    JSON_MAX_DEPTH);
-	switch (json_object_get_type(v)) {
-	case json_type_object:
-		return flatten_dict(text, key, v, depth, e);
-	case json_type_array:
-		return flatten_list(text, key, v, depth, e);
-	case json_type_boolean:
-		append(text, key, json_object_get_boolean(v) ? "on" : "off");
+	char *number;
+
+	if (depth > DEPTH_MAX)
+		return fail(e, EINVAL, "json: more than %d levels", DEPTH_MAX);
+	switch (json_kind(v)) {
+	case JSON_OBJECT: case JSON_ARRAY:
+		return flatten_members(text, key, v, depth, e);
+	case JSON_BOOL:
+		append(text, key, json_bool(v) ? "on" : "off");
 		return 0;
-	case json_type_null:
-		append(text, key, "");
+	case JSON_NULL: case JSON_STRING:
+		append(text, key, json_kind(v) == JSON_NULL ? "" : json_text(v));
 		return 0;
 	default:
-		append(text, key, json_object_get_string(v));
+		number = json_print(v, JSON_COMPACT);
+		append(text, key, number);
+		free(number);
 		return 0;
 	}
 }
@@ -133,27 +124,23 @@ static int flatten(char **text, const char *key, struct json_object *v,
 int options_from_json(char **out, const char *json, struct err *e)
 {
 	size_t len = strlen(json);
-	struct json_tokener *t;
-	struct json_object *v;
 	char *text = NULL;
-	int rc = 0;
+	struct json *v;
+	int rc;
 
-	if (len > JSON_MAX_BYTES)
+	if (len > NAME_MAX_BYTES)
 		return fail(e, EINVAL, "json: %zu bytes, and the limit is %d",
-			    len, JSON_MAX_BYTES);
-	t = json_tokener_new_ex(JSON_MAX_DEPTH);
-	if (!t)
-		return fail(e, ENOMEM, "json: no memory");
-	v = json_tokener_parse_ex(t, json, (int)len + 1);
-	if (json_tokener_get_error(t) != json_tokener_success)
-		rc = fail(e, EINVAL, "json: %s", json_tokener_error_desc(
-				  json_tokener_get_error(t)));
-	else if (!json_object_is_type(v, json_type_object))
-		rc = fail(e, EINVAL, "json: an object is wanted");
-	else
+			    len, NAME_MAX_BYTES);
+	v = json_parse(json, len, e);
+	if (!v) {
+		err_prefix(e, "json");
+		return -EINVAL;
+	}
+	if (json_kind(v) == JSON_OBJECT)
 		rc = flatten(&text, "", v, 0, e);
-	json_object_put(v);
-	json_tokener_free(t);
+	else
+		rc = fail(e, EINVAL, "json: an object is wanted");
+	json_free(v);
 	if (rc) {
 		free(text);
 		return rc;
