@@ -101,6 +101,36 @@ static void put_with_entry(struct tr *t, unsigned opcode, unsigned table,
 	asm_mem(&t->k, true, opcode, TR_A, TR_B, entry_at(t, table, field));
 }
 
+/* Is the operand at a host register + disp, and nothing else? */
+static bool is_simple(const struct tr *t, const struct insn *i)
+{
+	return t->mode == CODE64 && i->addrsize == 8 && i->seg < FS &&
+	       i->base != REG_NONE && i->index == REG_NONE &&
+	       !(i->prefix & PREFIX_RIP) && t->host[i->base] != H_NONE &&
+	       i->disp != INT32_MIN;	/* -disp is wanted, too */
+}
+
+/* TR_A is the offset in the page, TR_B the entry's: the operand's place.  As an
+ * index the page's address is not waited for by an addition, and the addend
+ * not even by the check. */
+static void put_place(struct tr *t, const struct insn *i, unsigned table,
+		      bool both)
+{
+	bool simple = both && !(table & TLB_WRITES) && is_simple(t, i);
+
+	t->base = simple ? t->host[i->base] : TR_A;
+	t->index = both ? TR_B : H_NONE;
+	t->disp = simple ? (int32_t)i->disp : 0;
+	if (!both)
+		put_with_entry(t, 0x03, table,
+			       offsetof(struct tlb_entry, host));
+	else
+		asm_mem(&t->k, true, OP_LOAD, TR_B, TR_B,
+			entry_at(t, table,
+				 simple ? offsetof(struct tlb_entry, addend)
+					: offsetof(struct tlb_entry, host)));
+}
+
 static struct cold *put_check(struct tr *t, const struct insn *i,
 			      unsigned size, enum access access,
 			      unsigned align, bool both)
@@ -122,20 +152,13 @@ static struct cold *put_check(struct tr *t, const struct insn *i,
 		x = tr_cold(t, COLD_EXEC, asm_jcc(k, CC_A, NULL));
 	}
 	x->insn = i;
-	/* As an index it is not waited for by an addition. */
-	if (both)
-		asm_mem(k, true, OP_LOAD, TR_B, TR_B,
-			entry_at(t, table, offsetof(struct tlb_entry, host)));
-	else
-		put_with_entry(t, 0x03, table,
-			       offsetof(struct tlb_entry, host));
+	put_place(t, i, table, both);
 	if (access == ACCESS_READ && !align && size > 1) {
 		x->crossing = (uint8_t)size;
 		x->itself = t->k.p;
+		x->base = t->base == TR_A ? H_NONE : (uint8_t)t->base;
+		x->disp = t->disp;
 	}
-	t->base = TR_A;
-	t->index = both ? TR_B : H_NONE;
-	t->disp = 0;
 	return x;
 }
 
@@ -172,6 +195,10 @@ void tr_put_cold_crossing(struct tr *t, const struct cold *x)
 	PUT(k, 0x45, 0x33, 0xff);			/* xor r15d, r15d */
 	PUT(k, 0x4d, 0x85, 0xf6);			/* test r14, r14 */
 	missed = asm_skip(k, CC_E);
+	if (x->base != H_NONE) {
+		asm_lea(k, true, TR_B, TR_A, H_NONE, 0, -x->disp);
+		asm_rr(k, true, 0x2b, TR_B, x->base);	/* sub */
+	}
 	asm_jmp(k, x->itself);
 	asm_skip_to_here(k, missed);
 }

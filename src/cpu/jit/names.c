@@ -83,11 +83,14 @@ static void name_gpr(size_t off, char *buf, size_t size)
 /* Entries of the TLB by what they hold, whichever they are. */
 static void name_tlb(size_t off, char *buf, size_t size)
 {
+	const unsigned table = sizeof(((struct tlb *)0)->entry[0]);
 	const char *part = "entry";
 
 	switch (off % sizeof(struct tlb_entry)) {
 	case offsetof(struct tlb_entry, read):	part = "read"; break;
-	case offsetof(struct tlb_entry, write):	part = "write"; break;
+	case offsetof(struct tlb_entry, write):
+		part = off / table & TLB_WRITES ? "write" : "addend";
+		break;
 	case offsetof(struct tlb_entry, exec):	part = "exec"; break;
 	case offsetof(struct tlb_entry, host):	part = "host"; break;
 	default: break;

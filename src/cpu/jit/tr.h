@@ -53,6 +53,8 @@ struct cold {
 	 * instruction itself is; else 0. */
 	uint8_t crossing;
 	const uint8_t *itself;
+	uint8_t base;		/* its operand is at base + TR_B + disp ... */
+	int32_t disp;		/* ... or H_NONE: at TR_A + TR_B or TR_A */
 	unsigned miss;		/* of lookups: the enum cold_kind to go on as */
 	uint8_t why;		/* enum op_why of what runs insn */
 	uint8_t at;		/* the instruction it belongs to */
@@ -117,8 +119,8 @@ struct tr {
 	struct insn *last_kept;
 	/* Groups whose addresses TR_A and TR_B hold, -1: none. */
 	int loaded, loaded_b;
-	/* The operand is at base (TR_A or TR_B) + index (TR_B or H_NONE) +
-	 * disp. */
+	/* The operand is at base + index (TR_B or H_NONE) + disp.  The base is
+	 * TR_A, TR_B, or the register that the guest's operand names. */
 	unsigned base, index;
 	int32_t disp;
 	int32_t sp_ahead;		/* the guest's RSP is H_R13 + that */

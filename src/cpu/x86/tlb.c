@@ -71,7 +71,7 @@ static void drop_local(struct tlb *t)
 static void untag_write(struct tlb *t, unsigned table, unsigned slot,
 			const void *arg)
 {
-	if (t->back[table][slot].hva == arg)
+	if (table & TLB_WRITES && t->back[table][slot].hva == arg)
 		t->entry[table][slot].write = tlb_no_tag(slot);
 }
 
@@ -231,6 +231,10 @@ static void set_tags(struct cpu *c, unsigned table, const struct tlb_back *b,
 	e->host = (uintptr_t)b->hva;
 	e->read = direct && (flags & TLB_READ) ? b->page : none;
 	e->exec = b->hva && (flags & TLB_EXEC) ? b->page : none;
+	if (!(table & TLB_WRITES)) {
+		e->addend = e->host - b->page;
+		return;
+	}
 	e->write = none;
 	if (direct && (flags & TLB_WRITE) && !(flags & TLB_ROM))
 		tag_write(c, table, b->page, b->code);

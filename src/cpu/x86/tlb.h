@@ -42,7 +42,12 @@ enum tlb_table { TLB_SMAP, TLB_SUPERVISOR, TLB_USER, TLB_ALIGN };
 #define TLB_WRITES	4u	/* | enum tlb_table: the table that stores use */
 
 struct tlb_entry {
-	uint64_t read, write, exec;	/* tags */
+	uint64_t read;			/* tags: read, */
+	union {
+		uint64_t write;		/* write: in tables of TLB_WRITES */
+		uint64_t addend;	/* in others: host minus linear */
+	};
+	uint64_t exec;			/* and exec */
 	uintptr_t host;			/* address of the page */
 };
 

@@ -319,6 +319,24 @@ static void a_refill_sees_code_that_was_decoded_meanwhile(void **state)
 	test_cpu_free(t);
 }
 
+/* Only the tables for stores have tags for them. */
+static void decoded_code_leaves_addends_alone(void **state)
+{
+	struct test_cpu *t = with_pcids();
+	struct ram_page page;
+	const struct tlb_entry *e;
+
+	(void)mem_read8(t->c, VA(1));
+	e = &t->c->tlb.entry[t->c->tlb_index][tlb_slot(VA(1))];
+	assert_true(bus_ram_page(t->bus->bus, PAGE(1), &page));
+	assert_int_equal(VA(1) + e->addend, (uintptr_t)page.hva);
+	*page.code = 1;
+	tlb_protect_page(t->c, page.hva);
+	assert_int_equal(VA(1) + e->addend, (uintptr_t)page.hva);
+	*page.code = 0;
+	test_cpu_free(t);
+}
+
 static void invlpg_drops_all_pieces_of_a_large_page(void **state)
 {
 	struct test_cpu *t = with_pcids();
@@ -571,6 +589,7 @@ TEST_MAIN("tlb",
 	  TEST(one_walk_serves_all_privileges_by_their_rights),
 	  TEST(a_clean_page_is_walked_for_the_first_write),
 	  TEST(a_refill_sees_code_that_was_decoded_meanwhile),
+	  TEST(decoded_code_leaves_addends_alone),
 	  TEST(invlpg_drops_all_pieces_of_a_large_page),
 	  TEST(invlpg_drops_a_gibibyte),
 	  TEST(a_new_bus_map_drops_both_levels),
