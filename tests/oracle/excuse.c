@@ -72,10 +72,10 @@ bool excuse_single(const struct test *t)
 		return true;
 	if (t->before.flags & FLAG_AC && !strcmp(r->name, "enter"))
 		return true;
-	/* AMD's state images and 10-byte operands wrap at 64 KiB piece by
-	 * piece. */
-	if ((r->op[0] == Mo || r->op[0] == Mt || r->op[1] == Mt) &&
-	    t->insn.addrsize == 2 && t->guest.trap != NO_TRAP)
+	/* AMD's state images, 10-byte operands and bytes stored under a mask
+	 * wrap at 64 KiB piece by piece. */
+	if ((r->op[0] == Mo || r->op[0] == Mt || r->op[1] == Mt ||
+	     strstr(r->name, "maskmov")) && t->insn.addrsize == 2 && t->guest.trap != NO_TRAP)
 		return true;
 	/* MASKMOVQ and MASKMOVDQU where both fault: which byte is looked at
 	 * first, by segment or by page. */
