@@ -193,13 +193,14 @@ static struct jump_entry *neighbour(struct jit *j, struct jump_entry *e)
 	return &j->jump[(size_t)(e - j->jump) ^ 1];
 }
 
-/* What was there moves over, so that no RIP is in both. */
+/* What was there moves over if it is still good: else two RIPs that have one
+ * place each would push it to and fro over each other. */
 static void enter_jump(struct cpu *c, const struct jit_block *b)
 {
 	struct jit *j = c->jit;
 	struct jump_entry *e = jump_entry(c);
 
-	if (e->rip != c->rip)
+	if (e->rip != c->rip && e->tag >> 32 == c->port.tag)
 		*neighbour(j, e) = *e;
 	if (e->rip != c->rip || e->tag >> 32 != c->port.tag)
 		j->stats.misses++;
