@@ -35,6 +35,10 @@ static inline uint64_t unit_up(const struct image *im, uint64_t v)
 	return unit_down(im, v + im->cluster - 1);
 }
 
+/* Space for the packed cluster at start, which is the request's alone; then the
+ * bytes; then the link. */
+int pack_store(struct image *im, uint64_t start, const void *packed,
+	       size_t len);
 /* Write the first *done of len bytes into an image that is im->packs. */
 int pack_some(struct image *im, uint64_t offset, const uint8_t *buf,
 	      size_t len, size_t *done);

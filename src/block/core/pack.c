@@ -1,8 +1,8 @@
 /* block/core/pack.c - images that store nothing but packed clusters.
  *
  * Whatever is written becomes whole clusters, packed anew: what a request
- * leaves of one is read first.  A cluster belongs to one request from its reading to
- * its linking.
+ * leaves of one is read first.  A cluster belongs to one request from its
+ * reading to its linking.
  *
  * SPDX-License-Identifier: MIT
  */
@@ -13,8 +13,8 @@
 #include "block/core/io.h"
 #include "block/core/request.h"
 
-static int store(struct image *im, uint64_t start, const uint8_t *packed,
-		 size_t len)
+int pack_store(struct image *im, uint64_t start, const void *packed,
+	       size_t len)
 {
 	struct reserve r = { .file = im->file };
 	int rc;
@@ -48,7 +48,7 @@ static int pack(struct image *im, uint64_t start, size_t from,
 	if (!rc) {
 		memcpy(whole + from, buf, n);
 		len = im->format->encode(im, whole, im->cluster, packed);
-		rc = len ? store(im, start, packed, len) : -EIO;
+		rc = len ? pack_store(im, start, packed, len) : -EIO;
 	}
 	free(whole);
 	free(packed);

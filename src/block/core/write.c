@@ -315,26 +315,16 @@ int image_write(struct image *im, uint64_t offset, const void *buf,
 static int write_packed(struct image *im, uint64_t offset, const void *packed,
 			size_t len)
 {
-	struct reserve r = { .file = im->file };
 	struct request rq;
 	int rc;
 
 	pthread_mutex_lock(&im->lock);
 	while (request_blocked(im, offset, offset + im->cluster, true))
 		request_wait(im);
-	rc = im->format->allocate_packed(im, offset, len, &r);
-	if (rc) {
-		pthread_mutex_unlock(&im->lock);
-		return rc;
-	}
 	request_begin(im, &rq, offset, offset + im->cluster, true);
 	pthread_mutex_unlock(&im->lock);
-	rc = file_write(r.file, r.at, packed, len);
+	rc = pack_store(im, offset, packed, len);
 	pthread_mutex_lock(&im->lock);
-	if (!rc)
-		rc = im->format->link(im, &r);
-	else
-		im->format->unlink(im, &r);
 	request_end(im, &rq);
 	pthread_mutex_unlock(&im->lock);
 	atomic_store(&im->dirty, true);
